@@ -1,0 +1,3 @@
+//! The `cipherloom` command.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Compiles Cipherloom graphs (.loom) to plans.

@@ -1,0 +1,1 @@
+//! The CKKS scheme in caller-provided memory; no_std.

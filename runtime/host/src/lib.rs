@@ -1,0 +1,1 @@
+//! Files, memory mapping, threads and the loop around the executor.

@@ -1,0 +1,1 @@
+//! The Cipherloom plan format: instruction table, zero-copy view, verifier, disassembler, encoder; no_std.

@@ -1,0 +1,1 @@
+//! End-to-end tests, file tests and malformed-input tests of Cipherloom.
