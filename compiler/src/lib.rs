@@ -1,1 +1,4 @@
 //! Compiles Cipherloom graphs (.loom) to plans.
+
+pub mod ir;
+pub mod source;
