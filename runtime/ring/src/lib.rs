@@ -33,6 +33,3 @@ pub use error::RingError;
 pub use modulus::Modulus;
 pub use ring::{MAX_LOG_DEGREE, MAX_PRIMES, MIN_LOG_DEGREE, Ring};
 pub use word::Word;
-
-#[cfg(test)]
-mod testing;

@@ -1,0 +1,184 @@
+//! Parameters together with their ring, and how values are cut into limbs.
+
+use crate::error::exactly;
+use crate::{CkksError, Parameters};
+use cipherloom_ring::{Modulus, Ring, Word, parallel};
+
+/// The primes that a polynomial is reduced by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Basis {
+    /// q_0 … q_l.
+    Q,
+    /// q_0 … q_l and all special primes.
+    Qp,
+}
+
+/// Parameters and the ring over all their primes, q then p.
+pub struct Context<'m, W: Word> {
+    /// The checked parameters.
+    pub parameters: Parameters,
+    /// The ring; prime i is q_i for i ≤ L and p_{i−L−1} above.
+    pub ring: Ring<'m, W>,
+}
+
+impl<'m, W: Word> Context<'m, W> {
+    /// Words of memory that [`Context::new`] keeps its tables in.
+    pub fn memory_words(parameters: &Parameters) -> usize {
+        Ring::<W>::memory_words(parameters.log_n, parameters.q.len() + parameters.p.len())
+    }
+
+    /// Builds the ring's tables in `memory`. Fails where a prime does not fit the word.
+    pub fn new(parameters: Parameters, memory: &'m mut [W]) -> Result<Self, CkksError> {
+        parameters.check()?;
+        let mut primes = heapless::Vec::<u64, { cipherloom_ring::MAX_PRIMES }>::new();
+        for prime in parameters.primes() {
+            primes
+                .push(prime)
+                .map_err(|_| CkksError::Parameters("too many primes"))?;
+        }
+        let ring = Ring::new(parameters.log_n, &primes, memory)?;
+        Ok(Self { parameters, ring })
+    }
+
+    /// N.
+    pub fn degree(&self) -> usize {
+        self.parameters.degree()
+    }
+
+    /// The modulus of a prime of the ring.
+    pub(crate) fn modulus(&self, prime: usize) -> &Modulus<W> {
+        self.ring.modulus(prime)
+    }
+
+    /// Limbs of a polynomial.
+    pub(crate) fn limbs(&self, level: usize, basis: Basis) -> usize {
+        match basis {
+            Basis::Q => level + 1,
+            Basis::Qp => level + 1 + self.parameters.special(),
+        }
+    }
+
+    /// Which prime of the ring the limb at a position of a polynomial is for.
+    pub(crate) fn prime_at(&self, level: usize, position: usize) -> usize {
+        if position <= level {
+            position
+        } else {
+            self.parameters.q.len() + position - level - 1
+        }
+    }
+
+    /// The ring's primes of the special basis.
+    pub(crate) fn special_primes(&self) -> core::ops::Range<usize> {
+        let first = self.parameters.q.len();
+        first..first + self.parameters.special()
+    }
+
+    /// The limbs that digit d of a polynomial at a level covers.
+    pub(crate) fn digit(&self, level: usize, digit: usize) -> core::ops::Range<usize> {
+        let limbs = self.parameters.digit_limbs as usize;
+        digit * limbs..((digit + 1) * limbs).min(level + 1)
+    }
+
+    /// The limb at an index, counting from the start of `data`, which must hold it.
+    pub(crate) fn limb<'a>(&self, data: &'a [W], index: usize) -> &'a [W] {
+        let n = self.degree();
+        &data[index * n..(index + 1) * n]
+    }
+
+    /// Visits every limb of one or more polynomials, in parallel with the feature of that name.
+    pub(crate) fn for_each_limb(
+        &self,
+        level: usize,
+        basis: Basis,
+        data: &mut [W],
+        visit: impl Fn(LimbAt, &mut [W]) + Send + Sync,
+    ) {
+        parallel::for_each_limb(data, self.degree(), |index, limb| {
+            visit(self.at(level, basis, index), limb)
+        });
+    }
+
+    /// As [`Context::for_each_limb`] over two equally long values at once.
+    pub(crate) fn for_each_limb_pair(
+        &self,
+        level: usize,
+        basis: Basis,
+        first: &mut [W],
+        second: &mut [W],
+        visit: impl Fn(LimbAt, &mut [W], &mut [W]) + Send + Sync,
+    ) {
+        parallel::for_each_limb_pair(first, second, self.degree(), |index, first, second| {
+            visit(self.at(level, basis, index), first, second);
+        });
+    }
+
+    fn at(&self, level: usize, basis: Basis, index: usize) -> LimbAt {
+        let limbs = self.limbs(level, basis);
+        let position = index % limbs;
+        LimbAt {
+            index,
+            polynomial: index / limbs,
+            position,
+            prime: self.prime_at(level, position),
+        }
+    }
+
+    /// P, the product of the special primes, modulo another prime.
+    pub(crate) fn special_product(&self, modulus: &Modulus<W>) -> W {
+        self.parameters
+            .p
+            .iter()
+            .fold(W::ONE, |product, &p| modulus.mul(product, modulus.reduce_u64(p)))
+    }
+
+    /// Fails unless `element` names an automorphism of the ring.
+    pub(crate) fn check_element(&self, element: u32) -> Result<(), CkksError> {
+        let valid = element % 2 == 1 && (element as usize) < 2 * self.degree();
+        if valid {
+            Ok(())
+        } else {
+            Err(CkksError::GaloisElement(element))
+        }
+    }
+
+    /// Fails above the highest level.
+    pub(crate) fn check_level(&self, level: usize) -> Result<(), CkksError> {
+        let highest = self.parameters.max_level();
+        if level <= highest {
+            Ok(())
+        } else {
+            Err(CkksError::Level { level, highest })
+        }
+    }
+
+    /// Fails unless `data` is so many polynomials at a level.
+    pub(crate) fn check(
+        &self,
+        what: &'static str,
+        data: &[W],
+        level: usize,
+        basis: Basis,
+        polynomials: usize,
+    ) -> Result<(), CkksError> {
+        self.check_level(level)?;
+        exactly(
+            what,
+            data,
+            self.parameters
+                .words(polynomials.saturating_mul(self.limbs(level, basis))),
+        )
+    }
+}
+
+/// Where a visited limb stands.
+#[derive(Clone, Copy)]
+pub(crate) struct LimbAt {
+    /// Index in the visited data.
+    pub index: usize,
+    /// Which polynomial.
+    pub polynomial: usize,
+    /// Position in its polynomial.
+    pub position: usize,
+    /// Prime of the ring.
+    pub prime: usize,
+}

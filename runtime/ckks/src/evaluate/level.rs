@@ -1,0 +1,98 @@
+//! Changes of level.
+
+use super::polynomials;
+use crate::CkksError;
+use crate::context::{Basis, Context};
+use crate::error::at_least;
+use crate::scratch::{mod_raise_scratch, rescale_scratch};
+use cipherloom_ring::{Word, basis};
+
+/// dst = round(src / q_level), one level lower; the scale is divided by q_level. `level` is that of the source, at least
+/// 1. Scratch: [`crate::scratch::rescale_scratch`].
+///
+/// The error is divided by q_level and gains the rounding, of variance (1 + 2N/3)/12 for degree 1 and
+/// (1 + 2N/3 + 8N²/9)/12 for degree 2 (a coefficient of s² has variance 8N/9, since each product s_i·s_j occurs twice).
+pub fn rescale<W: Word>(
+    ctx: &Context<'_, W>,
+    level: usize,
+    degree: usize,
+    dst: &mut [W],
+    src: &[W],
+    scratch: &mut [W],
+) -> Result<(), CkksError> {
+    let lower = level.checked_sub(1).ok_or(CkksError::NoLowerLevel)?;
+    let polynomials = polynomials(degree)?;
+    ctx.check("ciphertext", src, level, Basis::Q, polynomials)?;
+    ctx.check("destination", dst, lower, Basis::Q, polynomials)?;
+    let n = ctx.degree();
+    let scratch = at_least(
+        "rescale scratch",
+        scratch,
+        rescale_scratch(&ctx.parameters, level),
+    )?;
+    let (last, scratch) = scratch.split_at_mut(n);
+    let (wraps, _) = scratch.split_at_mut(n);
+    for (dst, src) in dst
+        .chunks_exact_mut(level * n)
+        .zip(src.chunks_exact((level + 1) * n))
+    {
+        let (src, src_last) = src.split_at(level * n);
+        last.copy_from_slice(src_last);
+        basis::divide_round(&ctx.ring, level, level..level + 1, dst, src, last, wraps);
+    }
+    Ok(())
+}
+
+/// dst = src at a lower level, same scale: the upper limbs are left away. Exact.
+pub fn drop<W: Word>(
+    ctx: &Context<'_, W>,
+    from: usize,
+    to: usize,
+    degree: usize,
+    dst: &mut [W],
+    src: &[W],
+) -> Result<(), CkksError> {
+    if to > from {
+        return Err(CkksError::NoLowerLevel);
+    }
+    let polynomials = polynomials(degree)?;
+    ctx.check("ciphertext", src, from, Basis::Q, polynomials)?;
+    ctx.check("destination", dst, to, Basis::Q, polynomials)?;
+    let words = ctx.parameters.plaintext_words(to);
+    let sources = src.chunks_exact(ctx.parameters.plaintext_words(from));
+    for (dst, src) in dst.chunks_exact_mut(words).zip(sources) {
+        dst.copy_from_slice(&src[..words]);
+    }
+    Ok(())
+}
+
+/// dst = a level-0 ciphertext of degree 1 read at a higher level: each coefficient's centred representative modulo q_0 is
+/// kept. Decrypts to m + q_0·I, where I is as small as the secret is sparse: the first step of a bootstrap.
+/// Scratch: [`crate::scratch::mod_raise_scratch`].
+pub fn mod_raise<W: Word>(
+    ctx: &Context<'_, W>,
+    level: usize,
+    dst: &mut [W],
+    src: &[W],
+    scratch: &mut [W],
+) -> Result<(), CkksError> {
+    ctx.check("ciphertext", src, 0, Basis::Q, 2)?;
+    ctx.check("destination", dst, level, Basis::Q, 2)?;
+    let n = ctx.degree();
+    let scratch = at_least(
+        "mod_raise scratch",
+        scratch,
+        mod_raise_scratch(&ctx.parameters, level),
+    )?;
+    let (coefficients, wraps) = scratch.split_at_mut(n);
+    let higher: heapless::Vec<usize, { cipherloom_ring::MAX_PRIMES }> = (1..=level).collect();
+    for (dst, src) in dst.chunks_exact_mut((level + 1) * n).zip(src.chunks_exact(n)) {
+        let (first, raised) = dst.split_at_mut(n);
+        first.copy_from_slice(src);
+        coefficients.copy_from_slice(src);
+        ctx.ring.ntt_inverse(0, coefficients);
+        basis::convert(&ctx.ring, 0..1, coefficients, &higher, raised, wraps);
+        cipherloom_ring::parallel::for_each_limb(raised, n, |i, limb| ctx.ring.ntt_forward(i + 1, limb));
+    }
+    Ok(())
+}

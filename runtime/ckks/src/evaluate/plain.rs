@@ -1,0 +1,227 @@
+//! Sums and products with what is not encrypted: plaintexts, real scalars and the imaginary unit.
+
+use super::{add_assign, polynomials};
+use crate::CkksError;
+use crate::context::{Basis, Context};
+use cipherloom_ring::prime::primitive_root_2n;
+use cipherloom_ring::{Modulus, Word, limb};
+
+/// A scalar times its scale stays below this, so that it is exact in 128-bit arithmetic.
+const SCALAR_BOUND: f64 = (1u128 << 120) as f64;
+
+/// Adds a plaintext of the same scale to a ciphertext of any degree (only c_0 changes): `a` is c_0 or the whole
+/// ciphertext, basis q.
+pub fn add_plain_assign<W: Word>(
+    ctx: &Context<'_, W>,
+    level: usize,
+    a: &mut [W],
+    plaintext: &[W],
+) -> Result<(), CkksError> {
+    let c0 = first_polynomial(ctx, level, a)?;
+    add_assign(ctx, level, 1, Basis::Q, c0, plaintext)
+}
+
+/// dst = a · plaintext. The error is multiplied: variance N·E(m_j²)·V for an error of variance V and plaintext
+/// coefficients m_j, plus that of the plaintext's rounding times the message.
+pub fn mul_plain<W: Word>(
+    ctx: &Context<'_, W>,
+    level: usize,
+    degree: usize,
+    basis: Basis,
+    dst: &mut [W],
+    a: &[W],
+    plaintext: &[W],
+) -> Result<(), CkksError> {
+    let polynomials = polynomials(degree)?;
+    ctx.check("plaintext", plaintext, level, basis, 1)?;
+    ctx.check("destination", dst, level, basis, polynomials)?;
+    ctx.check("operand", a, level, basis, polynomials)?;
+    ctx.for_each_limb(level, basis, dst, |at, dst| {
+        limb::mul(
+            ctx.modulus(at.prime),
+            dst,
+            ctx.limb(a, at.index),
+            ctx.limb(plaintext, at.position),
+        );
+    });
+    Ok(())
+}
+
+/// a = a · plaintext; the error is that of [`mul_plain`].
+pub fn mul_plain_assign<W: Word>(
+    ctx: &Context<'_, W>,
+    level: usize,
+    degree: usize,
+    basis: Basis,
+    a: &mut [W],
+    plaintext: &[W],
+) -> Result<(), CkksError> {
+    let polynomials = polynomials(degree)?;
+    ctx.check("plaintext", plaintext, level, basis, 1)?;
+    ctx.check("operand", a, level, basis, polynomials)?;
+    ctx.for_each_limb(level, basis, a, |at, a| {
+        limb::mul_assign(ctx.modulus(at.prime), a, ctx.limb(plaintext, at.position));
+    });
+    Ok(())
+}
+
+/// dst += a · plaintext; the error is that of [`mul_plain`].
+pub fn mul_plain_acc<W: Word>(
+    ctx: &Context<'_, W>,
+    level: usize,
+    degree: usize,
+    basis: Basis,
+    dst: &mut [W],
+    a: &[W],
+    plaintext: &[W],
+) -> Result<(), CkksError> {
+    let polynomials = polynomials(degree)?;
+    ctx.check("plaintext", plaintext, level, basis, 1)?;
+    ctx.check("destination", dst, level, basis, polynomials)?;
+    ctx.check("operand", a, level, basis, polynomials)?;
+    ctx.for_each_limb(level, basis, dst, |at, dst| {
+        let (a, plaintext) = (ctx.limb(a, at.index), ctx.limb(plaintext, at.position));
+        limb::mul_add_assign(ctx.modulus(at.prime), dst, a, plaintext);
+    });
+    Ok(())
+}
+
+/// Adds the same real number to every slot of a ciphertext of any degree: round(value times scale) to the constant
+/// coefficient of c_0. Error: at most ½ in that coefficient.
+pub fn add_scalar_assign<W: Word>(
+    ctx: &Context<'_, W>,
+    level: usize,
+    a: &mut [W],
+    value_times_scale: f64,
+) -> Result<(), CkksError> {
+    let value = rounded(value_times_scale)?;
+    let c0 = first_polynomial(ctx, level, a)?;
+    ctx.for_each_limb(level, Basis::Q, c0, |at, limb| {
+        let modulus = ctx.modulus(at.prime);
+        limb::add_scalar_assign(modulus, limb, modulus.reduce_i128(value));
+    });
+    Ok(())
+}
+
+/// dst = a times the same real number in every slot, as the integer v = round(value times scale), |v| < 2^120. The error
+/// becomes v times as large.
+pub fn mul_scalar<W: Word>(
+    ctx: &Context<'_, W>,
+    level: usize,
+    degree: usize,
+    dst: &mut [W],
+    a: &[W],
+    value_times_scale: f64,
+) -> Result<(), CkksError> {
+    let polynomials = polynomials(degree)?;
+    let value = rounded(value_times_scale)?;
+    ctx.check("destination", dst, level, Basis::Q, polynomials)?;
+    ctx.check("operand", a, level, Basis::Q, polynomials)?;
+    ctx.for_each_limb(level, Basis::Q, dst, |at, dst| {
+        let modulus = ctx.modulus(at.prime);
+        limb::mul_scalar(modulus, dst, ctx.limb(a, at.index), modulus.reduce_i128(value));
+    });
+    Ok(())
+}
+
+/// a = a times the same real number in every slot; as [`mul_scalar`].
+pub fn mul_scalar_assign<W: Word>(
+    ctx: &Context<'_, W>,
+    level: usize,
+    degree: usize,
+    a: &mut [W],
+    value_times_scale: f64,
+) -> Result<(), CkksError> {
+    let polynomials = polynomials(degree)?;
+    let value = rounded(value_times_scale)?;
+    ctx.check("operand", a, level, Basis::Q, polynomials)?;
+    ctx.for_each_limb(level, Basis::Q, a, |at, a| {
+        let modulus = ctx.modulus(at.prime);
+        limb::mul_scalar_assign(modulus, a, modulus.reduce_i128(value));
+    });
+    Ok(())
+}
+
+/// dst = i·a in every slot: the product with X^{N/2}, exact and without noise.
+///
+/// In bit-reversed NTT order the first half of a limb is at roots ψ^{2k+1} with k even, where X^{N/2} is ψ^{N/2}; the
+/// second half has k odd and the opposite sign.
+pub fn mul_i<W: Word>(
+    ctx: &Context<'_, W>,
+    level: usize,
+    degree: usize,
+    dst: &mut [W],
+    a: &[W],
+) -> Result<(), CkksError> {
+    let polynomials = polynomials(degree)?;
+    ctx.check("destination", dst, level, Basis::Q, polynomials)?;
+    ctx.check("operand", a, level, Basis::Q, polynomials)?;
+    let half = ctx.parameters.slots();
+    ctx.for_each_limb(level, Basis::Q, dst, |at, dst| {
+        let modulus = ctx.modulus(at.prime);
+        let i = imaginary_unit(ctx, modulus);
+        let (dst_low, dst_high) = dst.split_at_mut(half);
+        let (low, high) = ctx.limb(a, at.index).split_at(half);
+        limb::mul_scalar(modulus, dst_low, low, i);
+        limb::mul_scalar(modulus, dst_high, high, modulus.neg(i));
+    });
+    Ok(())
+}
+
+/// a = i·a in every slot; as [`mul_i`].
+pub fn mul_i_assign<W: Word>(
+    ctx: &Context<'_, W>,
+    level: usize,
+    degree: usize,
+    a: &mut [W],
+) -> Result<(), CkksError> {
+    ctx.check("operand", a, level, Basis::Q, polynomials(degree)?)?;
+    let half = ctx.parameters.slots();
+    ctx.for_each_limb(level, Basis::Q, a, |at, a| {
+        let modulus = ctx.modulus(at.prime);
+        let i = imaginary_unit(ctx, modulus);
+        let (low, high) = a.split_at_mut(half);
+        limb::mul_scalar_assign(modulus, low, i);
+        limb::mul_scalar_assign(modulus, high, modulus.neg(i));
+    });
+    Ok(())
+}
+
+/// ψ^{N/2}, a square root of −1.
+fn imaginary_unit<W: Word>(ctx: &Context<'_, W>, modulus: &Modulus<W>) -> W {
+    // The ring was built on this root, so there is one.
+    let root = primitive_root_2n(modulus, ctx.parameters.log_n).unwrap_or(W::ONE);
+    modulus.pow(root, ctx.parameters.slots() as u64)
+}
+
+/// c_0 of a ciphertext of any degree.
+fn first_polynomial<'a, W: Word>(
+    ctx: &Context<'_, W>,
+    level: usize,
+    a: &'a mut [W],
+) -> Result<&'a mut [W], CkksError> {
+    ctx.check_level(level)?;
+    let expected = ctx.parameters.plaintext_words(level);
+    let actual = a.len();
+    let wrong = CkksError::Length {
+        what: "ciphertext",
+        expected,
+        actual,
+    };
+    if !actual.is_multiple_of(expected) {
+        return Err(wrong);
+    }
+    a.get_mut(..expected).ok_or(wrong)
+}
+
+fn rounded(value: f64) -> Result<i128, CkksError> {
+    if !value.is_finite() {
+        return Err(CkksError::NotFinite);
+    }
+    let value = libm::rint(value);
+    if libm::fabs(value) < SCALAR_BOUND {
+        Ok(value as i128)
+    } else {
+        Err(CkksError::TooLarge)
+    }
+}

@@ -1,0 +1,120 @@
+//! The loops over coefficients, behind one table of functions per word width.
+//!
+//! `portable` defines what each entry computes; another backend must agree bit for bit. Slices of one call have one
+//! length unless an entry says otherwise, and residues are in [0,q) in and out.
+
+mod portable;
+
+use crate::{Modulus, Word};
+
+/// What a transform modulo one prime reads.
+#[derive(Clone, Copy)]
+pub(crate) struct NttTable<'a, W> {
+    pub modulus: Modulus<W>,
+    /// ψ^bitrev(k), k = 0…N−1.
+    pub roots: &'a [W],
+    /// Shoup quotients of `roots`.
+    pub quotients: &'a [W],
+    /// N^−1 and its Shoup quotient.
+    pub degree_inverse: [W; 2],
+    /// N^−1·ψ^(N/2) and its Shoup quotient.
+    pub degree_inverse_root: [W; 2],
+}
+
+/// dst ← a, an operation of two slices.
+type Unary<W> = fn(&Modulus<W>, &mut [W], &[W]);
+/// dst ← a, b, an operation of three slices.
+type Binary<W> = fn(&Modulus<W>, &mut [W], &[W], &[W]);
+/// dst ← a, s, an operation of two slices and a scalar.
+type Scalar<W> = fn(&Modulus<W>, &mut [W], &[W], W);
+
+/// The two factors of one term of an inner product.
+pub(crate) type Term<'a, W> = (&'a [W], &'a [W]);
+type InnerProduct<W> = fn(&Modulus<W>, &mut [W], &[Term<'_, W>], bool);
+type Combine<W> = fn(&Modulus<W>, &mut [W], &Rows<'_, W>, &[W], W);
+type CountWraps<W> = fn(&mut [W], &[&[W]], &[Reciprocal<W>]);
+
+/// One backend.
+pub(crate) struct Kernels<W: Word> {
+    pub ntt_forward: fn(&NttTable<'_, W>, &mut [W]),
+    pub ntt_inverse: fn(&NttTable<'_, W>, &mut [W]),
+    /// dst = a + b.
+    pub add: Binary<W>,
+    /// dst += a.
+    pub add_assign: Unary<W>,
+    /// dst = a − b.
+    pub sub: Binary<W>,
+    /// dst −= a.
+    pub sub_assign: Unary<W>,
+    /// dst = −a.
+    pub neg: Unary<W>,
+    /// dst = −dst.
+    pub neg_assign: fn(&Modulus<W>, &mut [W]),
+    /// dst = a·b.
+    pub mul: Binary<W>,
+    /// dst = dst·a.
+    pub mul_assign: Unary<W>,
+    /// dst += a·b.
+    pub mul_add_assign: Binary<W>,
+    /// dst = a·s.
+    pub mul_scalar: Scalar<W>,
+    /// dst = dst·s.
+    pub mul_scalar_assign: fn(&Modulus<W>, &mut [W], W),
+    /// dst += a·s.
+    pub mul_scalar_add_assign: Scalar<W>,
+    /// dst = (a − dst)·s.
+    pub sub_from_mul_scalar_assign: Scalar<W>,
+    /// dst += s.
+    pub add_scalar_assign: fn(&Modulus<W>, &mut [W], W),
+    /// dst = Σ aᵢ·bᵢ, plus dst where the flag is set; any number of terms.
+    pub inner_product: InnerProduct<W>,
+    /// dst = a mod q, a of any size.
+    pub reduce: Unary<W>,
+    /// dst = residues of small signed numbers, |x| < q.
+    pub lift_signed: fn(&Modulus<W>, &mut [W], &[i8]),
+    /// `dst[j] = src[image of j under the Galois element]`, NTT order; (log_n, element, dst, src).
+    pub permute: fn(u32, u32, &mut [W], &[W]),
+    /// `dst[j] += src[image of j]`; (modulus, log_n, element, dst, src).
+    pub permute_add_assign: fn(&Modulus<W>, u32, u32, &mut [W], &[W]),
+    /// `dst[j] = Σᵢ rows[i][j]·factors[i] + wraps[j]·wrap_factor`; columns are a multiple of 8, wraps ≤ 64.
+    pub combine: Combine<W>,
+    /// `wraps[j] = round(Σᵢ rows[i][j] / qᵢ)` with the reciprocals of the qᵢ; as many columns.
+    pub count_wraps: CountWraps<W>,
+}
+
+/// A tile of columns: one row per source prime, each residue below its own prime, and how often the product of the
+/// source primes is to be taken away from each column.
+pub(crate) struct Rows<'a, W> {
+    pub rows: &'a [&'a [W]],
+    pub wraps: &'a [W],
+}
+
+/// 1/q with 32 bits: for y < q, y·scaled >> shift is y·2^32/q less an error in [0,3).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reciprocal<W> {
+    scaled: W,
+    shift: u32,
+}
+
+impl<W: Word> Reciprocal<W> {
+    /// ⌊2^(31+bits)/q⌋ < 2^32, as q > 2^(bits−1), and bits − 1.
+    pub fn new(modulus: &Modulus<W>) -> Self {
+        let scaled = (1u128 << (31 + modulus.bits())) / u128::from(modulus.value_u64());
+        Self {
+            scaled: W::from_u64(scaled as u64),
+            shift: modulus.bits() - 1,
+        }
+    }
+
+    /// ⌊y·2^32/q⌋ or up to two less, for y < q.
+    #[inline(always)]
+    pub fn fraction(self, y: W) -> u64 {
+        W::wide_to_u64(y.wide_mul(self.scaled) >> self.shift)
+    }
+}
+
+/// The backend of this machine.
+#[inline]
+pub(crate) fn table<W: Word>() -> &'static Kernels<W> {
+    const { &portable::kernels::<W>() }
+}

@@ -1,0 +1,42 @@
+//! The portable backend: safe Rust that is the same on every machine. It is the definition.
+
+mod basis;
+mod ntt;
+mod permute;
+mod pointwise;
+
+use super::Kernels;
+use crate::Word;
+
+/// Columns of a sum of products handled side by side: as many double words as stay in registers. Divides every ring
+/// degree.
+const LANES: usize = 4;
+
+/// The table of portable kernels.
+pub(super) const fn kernels<W: Word>() -> Kernels<W> {
+    Kernels {
+        ntt_forward: ntt::forward,
+        ntt_inverse: ntt::inverse,
+        add: pointwise::add,
+        add_assign: pointwise::add_assign,
+        sub: pointwise::sub,
+        sub_assign: pointwise::sub_assign,
+        neg: pointwise::neg,
+        neg_assign: pointwise::neg_assign,
+        mul: pointwise::mul,
+        mul_assign: pointwise::mul_assign,
+        mul_add_assign: pointwise::mul_add_assign,
+        mul_scalar: pointwise::mul_scalar,
+        mul_scalar_assign: pointwise::mul_scalar_assign,
+        mul_scalar_add_assign: pointwise::mul_scalar_add_assign,
+        sub_from_mul_scalar_assign: pointwise::sub_from_mul_scalar_assign,
+        add_scalar_assign: pointwise::add_scalar_assign,
+        inner_product: pointwise::inner_product,
+        reduce: pointwise::reduce,
+        lift_signed: pointwise::lift_signed,
+        permute: permute::permute,
+        permute_add_assign: permute::permute_add_assign,
+        combine: basis::combine,
+        count_wraps: basis::count_wraps,
+    }
+}

@@ -1,0 +1,145 @@
+//! Coefficient-wise arithmetic on one limb.
+
+use super::LANES;
+use crate::kernels::Term;
+use crate::{Modulus, Word};
+
+#[inline(always)]
+fn map1<W: Word>(dst: &mut [W], f: impl Fn(W) -> W) {
+    for d in dst {
+        *d = f(*d);
+    }
+}
+
+#[inline(always)]
+fn map2<W: Word>(dst: &mut [W], a: &[W], f: impl Fn(W, W) -> W) {
+    debug_assert_eq!(dst.len(), a.len());
+    for (d, &a) in dst.iter_mut().zip(a) {
+        *d = f(*d, a);
+    }
+}
+
+#[inline(always)]
+fn map3<W: Word>(dst: &mut [W], a: &[W], b: &[W], f: impl Fn(W, W, W) -> W) {
+    debug_assert!(dst.len() == a.len() && dst.len() == b.len());
+    for ((d, &a), &b) in dst.iter_mut().zip(a).zip(b) {
+        *d = f(*d, a, b);
+    }
+}
+
+pub(super) fn add<W: Word>(m: &Modulus<W>, dst: &mut [W], a: &[W], b: &[W]) {
+    map3(dst, a, b, |_, a, b| m.add(a, b));
+}
+
+pub(super) fn add_assign<W: Word>(m: &Modulus<W>, dst: &mut [W], a: &[W]) {
+    map2(dst, a, |d, a| m.add(d, a));
+}
+
+pub(super) fn sub<W: Word>(m: &Modulus<W>, dst: &mut [W], a: &[W], b: &[W]) {
+    map3(dst, a, b, |_, a, b| m.sub(a, b));
+}
+
+pub(super) fn sub_assign<W: Word>(m: &Modulus<W>, dst: &mut [W], a: &[W]) {
+    map2(dst, a, |d, a| m.sub(d, a));
+}
+
+pub(super) fn neg<W: Word>(m: &Modulus<W>, dst: &mut [W], a: &[W]) {
+    map2(dst, a, |_, a| m.neg(a));
+}
+
+pub(super) fn neg_assign<W: Word>(m: &Modulus<W>, dst: &mut [W]) {
+    map1(dst, |d| m.neg(d));
+}
+
+pub(super) fn mul<W: Word>(m: &Modulus<W>, dst: &mut [W], a: &[W], b: &[W]) {
+    map3(dst, a, b, |_, a, b| m.mul(a, b));
+}
+
+pub(super) fn mul_assign<W: Word>(m: &Modulus<W>, dst: &mut [W], a: &[W]) {
+    map2(dst, a, |d, a| m.mul(d, a));
+}
+
+pub(super) fn mul_add_assign<W: Word>(m: &Modulus<W>, dst: &mut [W], a: &[W], b: &[W]) {
+    map3(dst, a, b, |d, a, b| m.mul_add(a, b, d));
+}
+
+pub(super) fn mul_scalar<W: Word>(m: &Modulus<W>, dst: &mut [W], a: &[W], s: W) {
+    let s_shoup = m.shoup(s);
+    map2(dst, a, |_, a| m.mul_shoup(a, s, s_shoup));
+}
+
+pub(super) fn mul_scalar_assign<W: Word>(m: &Modulus<W>, dst: &mut [W], s: W) {
+    let s_shoup = m.shoup(s);
+    map1(dst, |d| m.mul_shoup(d, s, s_shoup));
+}
+
+pub(super) fn mul_scalar_add_assign<W: Word>(m: &Modulus<W>, dst: &mut [W], a: &[W], s: W) {
+    let s_shoup = m.shoup(s);
+    map2(dst, a, |d, a| m.add(d, m.mul_shoup(a, s, s_shoup)));
+}
+
+pub(super) fn sub_from_mul_scalar_assign<W: Word>(m: &Modulus<W>, dst: &mut [W], a: &[W], s: W) {
+    let s_shoup = m.shoup(s);
+    // a − d + q is in (0,2q): Shoup's product takes any word.
+    map2(dst, a, |d, a| m.mul_shoup(a + m.value() - d, s, s_shoup));
+}
+
+pub(super) fn add_scalar_assign<W: Word>(m: &Modulus<W>, dst: &mut [W], s: W) {
+    map1(dst, |d| m.add(d, s));
+}
+
+pub(super) fn reduce<W: Word>(m: &Modulus<W>, dst: &mut [W], a: &[W]) {
+    map2(dst, a, |_, a| m.reduce(a));
+}
+
+pub(super) fn lift_signed<W: Word>(m: &Modulus<W>, dst: &mut [W], a: &[i8]) {
+    debug_assert_eq!(dst.len(), a.len());
+    for (d, &a) in dst.iter_mut().zip(a) {
+        *d = m.negate_if(a < 0, W::from_u64(u64::from(a.unsigned_abs())));
+    }
+}
+
+pub(super) fn inner_product<W: Word>(m: &Modulus<W>, dst: &mut [W], terms: &[Term<'_, W>], accumulate: bool) {
+    let mut keep = accumulate;
+    if !keep && terms.is_empty() {
+        dst.fill(W::ZERO);
+    }
+    // A group of products and one reduced word fit a double word; `dst` carries the sum between groups.
+    for group in terms.chunks(W::LAZY_PRODUCTS) {
+        let (blocks, rest) = dst.as_chunks_mut::<LANES>();
+        let rest_start = blocks.len() * LANES;
+        for (block, d) in blocks.iter_mut().enumerate() {
+            inner_product_block(m, d, group, block * LANES, keep);
+        }
+        for (j, d) in rest.iter_mut().enumerate() {
+            inner_product_block(m, core::array::from_mut(d), group, rest_start + j, keep);
+        }
+        keep = true;
+    }
+}
+
+/// The columns `start`… of [`inner_product`], as many as `dst` has, with their sums in registers.
+#[inline(always)]
+fn inner_product_block<W: Word, const LANES: usize>(
+    m: &Modulus<W>,
+    dst: &mut [W; LANES],
+    terms: &[Term<'_, W>],
+    start: usize,
+    keep: bool,
+) {
+    let mut sums = if keep {
+        dst.map(W::to_wide)
+    } else {
+        [W::Wide::default(); LANES]
+    };
+    for (a, b) in terms {
+        let columns = start..start + LANES;
+        let (Some(a), Some(b)) = (a.get(columns.clone()), b.get(columns)) else {
+            return;
+        };
+        for ((sum, &a), &b) in sums.iter_mut().zip(a).zip(b) {
+            *sum += a.wide_mul(b);
+        }
+    }
+    *dst = sums.map(|sum| m.reduce_wide(sum));
+}

@@ -1,0 +1,163 @@
+//! The ring Z\[X\]/(X^N+1) modulo each of a list of primes.
+
+use crate::kernels::{self, NttTable};
+use crate::prime::{is_prime, primitive_root_2n};
+use crate::{Modulus, RingError, Word};
+
+/// Most primes (q and p together) in one ring.
+pub const MAX_PRIMES: usize = 64;
+/// Smallest log2 of the ring degree. The scheme starts at 10; smaller rings serve tests.
+pub const MIN_LOG_DEGREE: u32 = 3;
+/// Largest log2 of the ring degree.
+pub const MAX_LOG_DEGREE: u32 = 17;
+
+/// One prime and the constants of its transform that are not in the caller's memory.
+#[derive(Clone, Copy, Debug)]
+struct Prime<W> {
+    modulus: Modulus<W>,
+    /// N^−1, and N^−1·ψ^(N/2) for the last inverse stage, each with its Shoup quotient.
+    degree_inverse: [W; 2],
+    degree_inverse_root: [W; 2],
+}
+
+/// The ring of degree N = 2^log_n modulo up to [`MAX_PRIMES`] primes ≡ 1 (mod 2N).
+///
+/// The transform tables live in the caller's memory: 2N words per prime, used by both directions. A machine that has
+/// no room for all primes builds a ring of one prime at a time in the same memory.
+#[derive(Clone, Debug)]
+pub struct Ring<'m, W> {
+    log_n: u32,
+    primes: heapless::Vec<Prime<W>, MAX_PRIMES>,
+    tables: &'m [W],
+}
+
+impl<'m, W: Word> Ring<'m, W> {
+    /// Words of memory that [`Ring::new`] needs.
+    pub const fn memory_words(log_n: u32, primes: usize) -> usize {
+        primes << (log_n + 1)
+    }
+
+    /// Checks the primes and builds their tables in the first [`Ring::memory_words`] words of `memory`.
+    ///
+    /// # Errors
+    /// [`RingError`] when the degree is outside [2^3, 2^17], there are no or too many primes, one is not a prime
+    /// ≡ 1 (mod 2N) that fits the word, one is repeated, or the memory is too short.
+    pub fn new(log_n: u32, primes: &[u64], memory: &'m mut [W]) -> Result<Self, RingError> {
+        if !(MIN_LOG_DEGREE..=MAX_LOG_DEGREE).contains(&log_n) {
+            return Err(RingError::Degree { log_n });
+        }
+        let count = primes.len();
+        if count == 0 || count > MAX_PRIMES {
+            return Err(RingError::PrimeCount { count });
+        }
+        let needed = Self::memory_words(log_n, count);
+        let given = memory.len();
+        let Some((tables, _)) = memory.split_at_mut_checked(needed) else {
+            return Err(RingError::Memory { needed, given });
+        };
+        let mut ring_primes = heapless::Vec::new();
+        for ((i, &value), table) in primes.iter().enumerate().zip(tables.chunks_exact_mut(2 << log_n)) {
+            let modulus = Modulus::new(value)?;
+            let repeated = primes.iter().take(i).any(|&earlier| earlier == value);
+            let root = primitive_root_2n(&modulus, log_n).filter(|_| !repeated && is_prime(value));
+            let prime = root.and_then(|root| build_table(&modulus, log_n, root, table));
+            let prime = prime.ok_or(RingError::Prime { value })?;
+            ring_primes
+                .push(prime)
+                .map_err(|_| RingError::PrimeCount { count })?;
+        }
+        Ok(Self {
+            log_n,
+            primes: ring_primes,
+            tables,
+        })
+    }
+
+    /// N.
+    pub fn degree(&self) -> usize {
+        1 << self.log_n
+    }
+
+    /// log2 N.
+    pub fn log_degree(&self) -> u32 {
+        self.log_n
+    }
+
+    /// How many primes there are.
+    pub fn primes(&self) -> usize {
+        self.primes.len()
+    }
+
+    /// Prime `i`.
+    ///
+    /// # Panics
+    /// If `i` ≥ [`Ring::primes`].
+    #[inline]
+    pub fn modulus(&self, i: usize) -> &Modulus<W> {
+        &self.primes[i].modulus
+    }
+
+    /// In place: N coefficients in natural order → values at ψ^(2·bitrev(j)+1), j = 0…N−1. In and out in [0,q).
+    ///
+    /// # Panics
+    /// If `i` ≥ [`Ring::primes`].
+    pub fn ntt_forward(&self, i: usize, limb: &mut [W]) {
+        debug_assert_eq!(limb.len(), self.degree());
+        (kernels::table::<W>().ntt_forward)(&self.ntt_table(i), limb);
+    }
+
+    /// In place: the inverse of [`Ring::ntt_forward`]. In and out in [0,q).
+    ///
+    /// # Panics
+    /// If `i` ≥ [`Ring::primes`].
+    pub fn ntt_inverse(&self, i: usize, limb: &mut [W]) {
+        debug_assert_eq!(limb.len(), self.degree());
+        (kernels::table::<W>().ntt_inverse)(&self.ntt_table(i), limb);
+    }
+
+    fn ntt_table(&self, i: usize) -> NttTable<'_, W> {
+        let n = self.degree();
+        let (roots, quotients) = self.tables[2 * n * i..2 * n * (i + 1)].split_at(n);
+        let Prime {
+            modulus,
+            degree_inverse,
+            degree_inverse_root,
+        } = self.primes[i];
+        NttTable {
+            modulus,
+            roots,
+            quotients,
+            degree_inverse,
+            degree_inverse_root,
+        }
+    }
+}
+
+/// Fills `table` with ψ^bitrev(k), k = 0…N−1, then their Shoup quotients.
+///
+/// bitrev(m + i) = bitrev(i) + N/2m for i < m = 2^s, so each half follows from the one before by one factor.
+fn build_table<W: Word>(modulus: &Modulus<W>, log_n: u32, root: W, table: &mut [W]) -> Option<Prime<W>> {
+    let n = 1usize << log_n;
+    let (roots, quotients) = table.split_at_mut_checked(n)?;
+    *roots.first_mut()? = W::ONE;
+    let mut done = 1;
+    while done < n {
+        let factor = modulus.pow(root, (n / (2 * done)) as u64);
+        let factor_shoup = modulus.shoup(factor);
+        let (known, rest) = roots.split_at_mut(done);
+        for (new, &old) in rest.iter_mut().zip(known.iter()) {
+            *new = modulus.mul_shoup(old, factor, factor_shoup);
+        }
+        done *= 2;
+    }
+    for (quotient, &root) in quotients.iter_mut().zip(roots.iter()) {
+        *quotient = modulus.shoup(root);
+    }
+    let inverse = modulus.inv(modulus.reduce_u64(n as u64))?;
+    let inverse_root = modulus.mul(inverse, *roots.get(1)?);
+    Some(Prime {
+        modulus: *modulus,
+        degree_inverse: [inverse, modulus.shoup(inverse)],
+        degree_inverse_root: [inverse_root, modulus.shoup(inverse_root)],
+    })
+}
