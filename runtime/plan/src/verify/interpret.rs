@@ -1,0 +1,462 @@
+//! What each instruction takes and makes: the abstract interpreter of the verifier and the disassembler.
+
+use crate::instruction::Instruction;
+use crate::model::{Basis, Buffer, KeyKind, MAX_PRIMES, PortKind};
+use crate::op::{Dst, Op, Operand};
+use crate::parts::{PortView, ScalarView};
+use crate::verify::fault::Fault;
+use crate::verify::state::{Form, State, Value, VerifyCell, scales_agree};
+use crate::view::Plan;
+use crate::words::WordCounts;
+
+/// A fresh or relinearised ciphertext.
+const FRESH: Form = Form::Ciphertext {
+    degree: 1,
+    basis: Basis::Q,
+};
+/// A product that is not relinearised yet.
+const PRODUCT: Form = Form::Ciphertext {
+    degree: 2,
+    basis: Basis::Q,
+};
+/// A key-switching accumulator.
+const ACCUMULATOR: Form = Form::Ciphertext {
+    degree: 1,
+    basis: Basis::Qp,
+};
+/// log2 of the smallest scale: far below anything useful, far above what underflows.
+const SMALLEST_LOG_SCALE: f64 = -64.0;
+
+/// Follows what every buffer holds, one cell per buffer.
+pub(crate) struct Interpreter<'c, 'p> {
+    plan: Plan<'p>,
+    words: WordCounts,
+    /// log2 of Q_level.
+    log_modulus: [f64; MAX_PRIMES],
+    cells: &'c mut [VerifyCell],
+    /// How many buffers hold a value: their indices are the `holder`s of the first cells. No two of them overlap, so that
+    /// they are few even where the buffers are many.
+    holders: usize,
+    step_begun: bool,
+}
+
+/// The port of a transfer instruction; its kind and tile are checked.
+pub(crate) fn port_tile<'p>(plan: &Plan<'p>, op: Op, port: u32, tile: u32) -> Result<PortView<'p>, Fault> {
+    let expected = match op {
+        Op::Input => PortKind::Input,
+        Op::Stream => PortKind::Stream,
+        Op::StateLoad | Op::StateStore => PortKind::State,
+        Op::Reveal => PortKind::Reveal,
+        _ => PortKind::Output,
+    };
+    // Parsing checks that the port exists: no port counts as one without tiles.
+    let view = plan
+        .port(port as usize)
+        .ok_or(Fault::Tile { port, tile, tiles: 0 })?;
+    if view.kind() != expected {
+        return Err(Fault::PortKind {
+            port,
+            expected,
+            found: view.kind(),
+        });
+    }
+    let tiles = view.layout().tiles();
+    if tile < tiles {
+        Ok(view)
+    } else {
+        Err(Fault::Tile { port, tile, tiles })
+    }
+}
+
+impl<'c, 'p> Interpreter<'c, 'p> {
+    /// Nothing is defined yet. `cells` has one cell per buffer.
+    pub fn new(plan: Plan<'p>, cells: &'c mut [VerifyCell]) -> Self {
+        cells.iter_mut().for_each(|cell| cell.state = State::Undefined);
+        let mut log_modulus = [0.0; MAX_PRIMES];
+        let mut sum = 0.0;
+        for (log, prime) in log_modulus.iter_mut().zip(plan.parameters().q().iter()) {
+            sum += libm::log2(prime as f64);
+            *log = sum;
+        }
+        Interpreter {
+            plan,
+            words: plan.parameters().words(),
+            log_modulus,
+            cells,
+            holders: 0,
+            step_begun: false,
+        }
+    }
+
+    /// Copies the states to a loop's head.
+    pub fn save(&self, head: &mut [VerifyCell]) {
+        head.iter_mut()
+            .zip(self.cells.iter())
+            .for_each(|(to, from)| to.state = from.state);
+    }
+
+    /// Marks at a loop's head what the present states, those at the back edge, do not agree with; whether there is any.
+    pub fn join(&self, head: &mut [VerifyCell]) -> bool {
+        let mut changed = false;
+        for (at_head, at_end) in head.iter_mut().zip(self.cells.iter()) {
+            if let State::Value(value) = at_head.state
+                && !matches!(at_end.state, State::Value(other) if value.agrees(&other))
+            {
+                at_head.state = State::LoopVariant;
+                changed = true;
+            }
+        }
+        changed
+    }
+
+    /// Goes back to the states of a loop's head.
+    pub fn restore(&mut self, head: &[VerifyCell]) {
+        self.holders = 0;
+        for (index, from) in (0_u32..).zip(head) {
+            if let Some(cell) = self.cells.get_mut(index as usize) {
+                cell.state = from.state;
+            }
+            if matches!(from.state, State::Value(_)) {
+                self.push_holder(index);
+            }
+        }
+    }
+
+    /// Checks an instruction and follows what it does. The value that it made, if any.
+    pub fn apply(&mut self, instruction: &Instruction) -> Result<Option<Value>, Fault> {
+        let made = self.result(instruction)?;
+        let signature = instruction.op.signature();
+        let Instruction { level, dst, a, b, .. } = *instruction;
+        let Some((form, scale)) = made else {
+            return Ok(None);
+        };
+
+        let destination = self.buffer(dst);
+        for (operand, source, in_place) in [
+            (signature.a, a, signature.dst == Dst::InPlace),
+            (signature.b, b, false),
+        ] {
+            let range = self.buffer(source);
+            if matches!(operand, Operand::Read | Operand::Consume)
+                && destination.overlaps(&range)
+                && !(in_place && destination == range)
+            {
+                return Err(Fault::Overlap {
+                    destination: dst,
+                    source,
+                });
+            }
+        }
+        let value = Value { form, level, scale };
+        let needed = value.words(&self.words);
+        if needed > destination.words {
+            return Err(Fault::BufferTooSmall {
+                buffer: dst,
+                needed,
+                words: destination.words,
+            });
+        }
+        let (log_scale, log_modulus) = (libm::log2(scale), self.log_modulus_at(level));
+        if !(log_scale > SMALLEST_LOG_SCALE && log_scale < log_modulus - 1.0) {
+            return Err(Fault::ScaleRange {
+                log_scale,
+                log_modulus,
+            });
+        }
+        if signature.a == Operand::Consume {
+            self.undefine_overlapping(self.buffer(a));
+        }
+        self.undefine_overlapping(destination);
+        if let Some(cell) = self.cells.get_mut(dst as usize) {
+            cell.state = State::Value(value);
+        }
+        self.push_holder(dst);
+        Ok(Some(value))
+    }
+
+    /// The form and scale of the result, after the sources are checked.
+    fn result(&mut self, instruction: &Instruction) -> Result<Option<(Form, f64)>, Fault> {
+        let Instruction {
+            op,
+            level,
+            aux,
+            dst,
+            a,
+            b,
+        } = *instruction;
+        let basis = instruction.basis();
+        let plaintext = Form::Plaintext(basis);
+        let linear = Form::Ciphertext {
+            degree: instruction.degree(),
+            basis,
+        };
+        let key_switching = matches!(
+            op,
+            Op::Decompose | Op::RotateAcc | Op::LiftAcc | Op::ModDown | Op::Relinearize | Op::Rotate
+        );
+        if (key_switching || basis == Basis::Qp) && self.plan.parameters().special() == 0 {
+            return Err(Fault::NoSpecialModulus);
+        }
+        Ok(Some(match op {
+            Op::Loop | Op::End | Op::Checkpoint => return Ok(None),
+            Op::Step => {
+                self.step_begun = true;
+                return Ok(None);
+            }
+            Op::Input | Op::Stream | Op::StateLoad => {
+                let port = port_tile(&self.plan, op, a, b)?;
+                if level > port.level() {
+                    return Err(Fault::PortLevel {
+                        port: a,
+                        expected: port.level(),
+                        found: level,
+                    });
+                }
+                if op == Op::Stream && !self.step_begun {
+                    return Err(Fault::NoStep);
+                }
+                (FRESH, port.scale())
+            }
+            Op::StateStore | Op::Reveal | Op::Output => {
+                let port = port_tile(&self.plan, op, b, u32::from(aux))?;
+                let scale = self.take(a, FRESH, level)?;
+                if level != port.level() {
+                    return Err(Fault::PortLevel {
+                        port: b,
+                        expected: port.level(),
+                        found: level,
+                    });
+                }
+                if !scales_agree(port.scale(), scale) {
+                    return Err(Fault::PortScale {
+                        port: b,
+                        expected: port.scale(),
+                        found: scale,
+                    });
+                }
+                return Ok(None);
+            }
+            Op::Encode => {
+                let constant = self.plan.constant(a as usize);
+                (plaintext, constant.map_or(0.0, |constant| constant.scale()))
+            }
+            Op::Add | Op::Sub => (linear, self.take_equal((a, linear), (b, linear), level)?),
+            Op::AddPlain | Op::SubPlain => (linear, self.take_equal((a, linear), (b, plaintext), level)?),
+            Op::Neg | Op::MulI => (linear, self.take(a, linear, level)?),
+            Op::MulPlain => (
+                linear,
+                self.take(a, linear, level)? * self.take(b, plaintext, level)?,
+            ),
+            Op::MulPlainAcc => {
+                let scale = self.take(a, linear, level)? * self.take(b, plaintext, level)?;
+                (linear, self.accumulate(instruction, dst, linear, scale)?)
+            }
+            Op::AddScalar => {
+                let (expected, found) = (self.take(a, linear, level)?, self.scalar_scale(b)?);
+                if !scales_agree(expected, found) {
+                    return Err(Fault::Scale { expected, found });
+                }
+                (linear, expected)
+            }
+            Op::MulScalar => (linear, self.take(a, linear, level)? * self.scalar_scale(b)?),
+            Op::Mul => (PRODUCT, self.take(a, FRESH, level)? * self.take(b, FRESH, level)?),
+            Op::MulAcc => {
+                let scale = self.take(a, FRESH, level)? * self.take(b, FRESH, level)?;
+                (PRODUCT, self.accumulate(instruction, dst, PRODUCT, scale)?)
+            }
+            Op::Square => {
+                let scale = self.take(a, FRESH, level)?;
+                (PRODUCT, scale * scale)
+            }
+            Op::Rescale => {
+                let max_level = self.plan.parameters().max_level();
+                let divisor = self.plan.parameters().q().get(usize::from(level) + 1);
+                let divisor = divisor.ok_or(Fault::RescaleAboveChain { max_level })?;
+                (linear, self.take(a, linear, level + 1)? / divisor as f64)
+            }
+            Op::Drop => {
+                let from = b.min(u32::from(u8::MAX)) as u8;
+                if from < level {
+                    return Err(Fault::DropUpwards { from, to: level });
+                }
+                (linear, self.take(a, linear, from)?)
+            }
+            Op::Decompose => (Form::Decomposed, self.take(a, FRESH, level)?),
+            Op::RotateAcc => {
+                self.check_key(b, true, level)?;
+                let scale = self.take(a, Form::Decomposed, level)?;
+                (
+                    ACCUMULATOR,
+                    self.accumulate(instruction, dst, ACCUMULATOR, scale)?,
+                )
+            }
+            Op::LiftAcc => {
+                let scale = self.take(a, FRESH, level)?;
+                (
+                    ACCUMULATOR,
+                    self.accumulate(instruction, dst, ACCUMULATOR, scale)?,
+                )
+            }
+            Op::ModDown => (FRESH, self.take(a, ACCUMULATOR, level)?),
+            Op::Relinearize => {
+                self.check_key(b, false, level)?;
+                (FRESH, self.take(a, PRODUCT, level)?)
+            }
+            Op::Rotate => {
+                self.check_key(b, true, level)?;
+                (FRESH, self.take(a, FRESH, level)?)
+            }
+        }))
+    }
+
+    /// The scale of a source, after its form and level are checked.
+    fn take(&self, buffer: u32, form: Form, level: u8) -> Result<f64, Fault> {
+        let value = match self.cells.get(buffer as usize).map(|cell| cell.state) {
+            Some(State::Value(value)) => value,
+            Some(State::LoopVariant) => return Err(Fault::LoopNotClosed { buffer }),
+            Some(State::Undefined) | None => return Err(Fault::Undefined { buffer }),
+        };
+        match (form, value.form) {
+            (Form::Decomposed, Form::Decomposed) => {}
+            (Form::Plaintext(expected), Form::Plaintext(found)) => check_basis(buffer, expected, found)?,
+            (
+                Form::Ciphertext {
+                    degree: expected,
+                    basis,
+                },
+                Form::Ciphertext {
+                    degree: found,
+                    basis: found_basis,
+                },
+            ) => {
+                check_basis(buffer, basis, found_basis)?;
+                if expected != found {
+                    return Err(Fault::Degree {
+                        buffer,
+                        expected,
+                        found,
+                    });
+                }
+            }
+            (expected, found) => {
+                return Err(Fault::Form {
+                    buffer,
+                    expected,
+                    found,
+                });
+            }
+        }
+        if value.level == level {
+            Ok(value.scale)
+        } else {
+            Err(Fault::Level {
+                buffer,
+                expected: level,
+                found: value.level,
+            })
+        }
+    }
+
+    /// The common scale of two sources.
+    fn take_equal(&self, a: (u32, Form), b: (u32, Form), level: u8) -> Result<f64, Fault> {
+        let (expected, found) = (self.take(a.0, a.1, level)?, self.take(b.0, b.1, level)?);
+        if scales_agree(expected, found) {
+            Ok(expected)
+        } else {
+            Err(Fault::Scale { expected, found })
+        }
+    }
+
+    /// The scale of an accumulator to which a term of scale `term` is added: the term's own where it is overwritten.
+    fn accumulate(&self, instruction: &Instruction, dst: u32, form: Form, term: f64) -> Result<f64, Fault> {
+        if instruction.init() {
+            return Ok(term);
+        }
+        let expected = self.take(dst, form, instruction.level)?;
+        if scales_agree(expected, term) {
+            Ok(expected)
+        } else {
+            Err(Fault::Scale {
+                expected,
+                found: term,
+            })
+        }
+    }
+
+    fn scalar_scale(&self, index: u32) -> Result<f64, Fault> {
+        let scalar = self.plan.scalar(index as usize);
+        if scalar.is_some_and(|scalar| scalar.per_step()) && !self.step_begun {
+            return Err(Fault::NoStep);
+        }
+        Ok(scalar.as_ref().map_or(0.0, ScalarView::scale))
+    }
+
+    fn check_key(&self, key: u32, galois: bool, level: u8) -> Result<(), Fault> {
+        let Some(found) = self.plan.key(key as usize) else {
+            return Err(Fault::KeyLevel { key, cap: 0, level });
+        };
+        if matches!(found.kind, KeyKind::Galois(_)) != galois {
+            return Err(Fault::KeyKind {
+                key,
+                found: found.kind,
+            });
+        }
+        if found.level < level {
+            Err(Fault::KeyLevel {
+                key,
+                cap: found.level,
+                level,
+            })
+        } else {
+            Ok(())
+        }
+    }
+
+    fn log_modulus_at(&self, level: u8) -> f64 {
+        self.log_modulus.get(usize::from(level)).copied().unwrap_or(0.0)
+    }
+
+    /// The range of a buffer; parsing checks that it exists.
+    fn buffer(&self, index: u32) -> Buffer {
+        self.plan.buffer(index as usize).unwrap_or_default()
+    }
+
+    fn push_holder(&mut self, buffer: u32) {
+        if let Some(cell) = self.cells.get_mut(self.holders) {
+            cell.holder = buffer;
+            self.holders += 1;
+        }
+    }
+
+    /// Makes every buffer that overlaps this range undefined.
+    fn undefine_overlapping(&mut self, range: Buffer) {
+        let mut at = 0;
+        while at < self.holders {
+            let holder = self.cells.get(at).map_or(0, |cell| cell.holder);
+            if self.buffer(holder).overlaps(&range) {
+                if let Some(cell) = self.cells.get_mut(holder as usize) {
+                    cell.state = State::Undefined;
+                }
+                self.holders -= 1;
+                let last = self.cells.get(self.holders).map_or(0, |cell| cell.holder);
+                if let Some(cell) = self.cells.get_mut(at) {
+                    cell.holder = last;
+                }
+            } else {
+                at += 1;
+            }
+        }
+    }
+}
+
+fn check_basis(buffer: u32, expected: Basis, found: Basis) -> Result<(), Fault> {
+    if expected == found {
+        Ok(())
+    } else {
+        Err(Fault::Basis {
+            buffer,
+            expected,
+            found,
+        })
+    }
+}

@@ -1,0 +1,118 @@
+//! Sizes of values and of scratch memory, in machine words.
+//!
+//! N is the ring degree, l the level, K the number of special primes, α the limbs per digit and D = ⌈(l+1)/α⌉ the
+//! number of digits. Every polynomial takes N words per limb.
+
+use crate::instruction::Instruction;
+use crate::model::Basis;
+use crate::op::Op;
+
+/// Sizes under given parameters. All in words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WordCounts {
+    degree: u64,
+    special: u64,
+    digit_limbs: u64,
+}
+
+impl WordCounts {
+    /// Sizes for ring degree 2^`log_n` (at most 2^17 in a plan), `special` special primes and digits of `digit_limbs`.
+    pub const fn new(log_n: u32, special: u32, digit_limbs: u32) -> Self {
+        let digit_limbs = if digit_limbs == 0 { 1 } else { digit_limbs as u64 };
+        WordCounts {
+            degree: 1 << if log_n > 31 { 31 } else { log_n },
+            special: special as u64,
+            digit_limbs,
+        }
+    }
+
+    /// D: the number of digits at this level.
+    pub const fn digits(&self, level: u8) -> u64 {
+        (level as u64 + 1).div_ceil(self.digit_limbs)
+    }
+
+    /// A polynomial: (l+1)·N in basis q, (l+1+K)·N in basis qp.
+    pub const fn polynomial(&self, level: u8, basis: Basis) -> u64 {
+        let special = match basis {
+            Basis::Q => 0,
+            Basis::Qp => self.special,
+        };
+        (level as u64 + 1 + special) * self.degree
+    }
+
+    /// A plaintext: one polynomial.
+    pub const fn plaintext(&self, level: u8, basis: Basis) -> u64 {
+        self.polynomial(level, basis)
+    }
+
+    /// A ciphertext: degree + 1 polynomials.
+    pub const fn ciphertext(&self, level: u8, degree: u8, basis: Basis) -> u64 {
+        (degree as u64 + 1) * self.polynomial(level, basis)
+    }
+
+    /// A decomposed ciphertext: c0 in basis q and D polynomials in basis qp.
+    pub const fn decomposed(&self, level: u8) -> u64 {
+        self.polynomial(level, Basis::Q) + self.digits(level) * self.polynomial(level, Basis::Qp)
+    }
+
+    /// A switching key capped at `level`: D pairs of polynomials in basis qp.
+    pub const fn switching_key(&self, level: u8) -> u64 {
+        2 * self.digits(level) * self.polynomial(level, Basis::Qp)
+    }
+
+    /// The ring's tables for `primes` primes: the powers of a root and their Shoup quotients for each.
+    pub const fn ring_tables(&self, primes: u64) -> u64 {
+        2 * self.degree * primes
+    }
+
+    /// Scratch of `rescale`.
+    pub const fn rescale_scratch(&self) -> u64 {
+        3 * self.degree
+    }
+
+    /// Scratch of `decompose`.
+    pub const fn decompose_scratch(&self, level: u8) -> u64 {
+        self.polynomial(level, Basis::Q) + self.polynomial(level, Basis::Qp)
+    }
+
+    /// Scratch of `rotate_acc`.
+    pub const fn rotate_acc_scratch(&self, level: u8) -> u64 {
+        self.polynomial(level, Basis::Qp)
+    }
+
+    /// Scratch of `mod_down`.
+    pub const fn mod_down_scratch(&self, level: u8) -> u64 {
+        2 * self.special * self.degree + self.polynomial(level, Basis::Q)
+    }
+
+    /// Scratch of `relinearize`: the digits, an accumulator and the larger of its two steps.
+    pub const fn relinearize_scratch(&self, level: u8) -> u64 {
+        let steps = max(self.decompose_scratch(level), self.mod_down_scratch(level));
+        (self.digits(level) + 2) * self.polynomial(level, Basis::Qp) + steps
+    }
+
+    /// Scratch of `rotate`: the decomposed value, an accumulator and the largest of its three steps.
+    pub const fn rotate_scratch(&self, level: u8) -> u64 {
+        let steps = max(self.decompose_scratch(level), self.mod_down_scratch(level));
+        let steps = max(steps, self.rotate_acc_scratch(level));
+        self.decomposed(level) + 2 * self.polynomial(level, Basis::Qp) + steps
+    }
+
+    /// The scratch that an instruction needs.
+    pub const fn scratch(&self, instruction: &Instruction) -> u64 {
+        let level = instruction.level;
+        match instruction.op {
+            Op::Rescale => self.rescale_scratch(),
+            Op::Decompose => self.decompose_scratch(level),
+            Op::RotateAcc => self.rotate_acc_scratch(level),
+            Op::ModDown => self.mod_down_scratch(level),
+            Op::Relinearize => self.relinearize_scratch(level),
+            Op::Rotate => self.rotate_scratch(level),
+            _ => 0,
+        }
+    }
+}
+
+const fn max(a: u64, b: u64) -> u64 {
+    if a > b { a } else { b }
+}

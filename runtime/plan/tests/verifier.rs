@@ -1,0 +1,654 @@
+//! Each way to break a plan is refused by the rule that it breaks.
+
+mod common;
+
+use cipherloom_plan::data::*;
+use cipherloom_plan::verify::Form;
+use cipherloom_plan::{Fault, MAX_LOOP_DEPTH, Plan, VerifyCell, VerifyError, verify, verify_alloc};
+use common::{at, buffer, op};
+
+const FRESH: Form = Form::Ciphertext {
+    degree: 1,
+    basis: Basis::Q,
+};
+
+/// The verdict on a changed plan.
+fn verdict(change: impl FnOnce(&mut PlanData)) -> Result<(), VerifyError> {
+    let mut data = common::plan();
+    change(&mut data);
+    let bytes = data.encode().unwrap();
+    verify_alloc(&Plan::parse(&bytes).expect("the change keeps the structure"))
+}
+
+/// The fault and where it is.
+fn fault(change: impl FnOnce(&mut PlanData)) -> (usize, Fault) {
+    match verdict(change) {
+        Err(VerifyError::Instruction { instruction, fault }) => (instruction as usize, fault),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn the_small_plan_is_correct() {
+    assert_eq!(verdict(|_| {}), Ok(()));
+}
+
+#[test]
+fn too_little_memory() {
+    let bytes = common::plan().encode().unwrap();
+    let plan = Plan::parse(&bytes).unwrap();
+    assert_eq!((plan.loop_depth(), plan.verify_cells()), (1, 26));
+    let mut cells = [VerifyCell::default(); 26];
+    assert_eq!(verify(&plan, &mut cells), Ok(()));
+    // The cells may hold anything: here, what the first run left.
+    assert_eq!(verify(&plan, &mut cells), Ok(()));
+    assert_eq!(
+        verify(&plan, &mut cells[..25]),
+        Err(VerifyError::Cells {
+            needed: 26,
+            given: 25
+        })
+    );
+}
+
+#[test]
+fn swapped_buffers() {
+    let change = |d: &mut PlanData| d.instructions[at::MUL_PLAIN].b = buffer::RESCALED;
+    let expected = Form::Plaintext(Basis::Q);
+    let wrong_form = Fault::Form {
+        buffer: buffer::RESCALED,
+        expected,
+        found: FRESH,
+    };
+    assert_eq!(fault(change), (at::MUL_PLAIN, wrong_form));
+    let change = |d: &mut PlanData| {
+        let rescale = &mut d.instructions[at::SECOND_RESCALE];
+        (rescale.dst, rescale.a) = (rescale.a, rescale.dst);
+    };
+    assert_eq!(
+        fault(change),
+        (
+            at::SECOND_RESCALE,
+            Fault::Undefined {
+                buffer: buffer::GRADIENT
+            }
+        )
+    );
+}
+
+#[test]
+fn a_decomposed_value_is_needed() {
+    let (at, found) = fault(|d| d.instructions[at::ROTATE_ACC].a = buffer::RESCALED);
+    assert_eq!(at, at::ROTATE_ACC);
+    assert_eq!(
+        found,
+        Fault::Form {
+            buffer: buffer::RESCALED,
+            expected: Form::Decomposed,
+            found: FRESH
+        }
+    );
+}
+
+#[test]
+fn reading_an_undefined_buffer() {
+    let change = |d: &mut PlanData| d.instructions[at::INPUT] = Instruction::new(Op::Checkpoint);
+    assert_eq!(fault(change), (at::MUL, Fault::Undefined { buffer: buffer::V }));
+}
+
+#[test]
+fn an_overwritten_source_is_undefined() {
+    // The mask now lies inside the product.
+    let change = |d: &mut PlanData| {
+        d.buffers[buffer::MASK as usize].offset = d.buffers[buffer::PRODUCT as usize].offset + 1;
+        d.instructions[at::LOOP] = Instruction::new(Op::Checkpoint);
+        d.instructions[at::END] = Instruction::new(Op::Checkpoint);
+        d.parameters.steps = 1;
+        d.scalars[0].values.truncate(1);
+    };
+    assert_eq!(
+        fault(change),
+        (at::MUL_PLAIN, Fault::Undefined { buffer: buffer::MASK })
+    );
+}
+
+#[test]
+fn mod_down_consumes_its_source() {
+    let change = |d: &mut PlanData| {
+        let again = d.instructions[at::MOD_DOWN];
+        d.instructions.insert(at::MOD_DOWN + 1, again);
+    };
+    assert_eq!(
+        fault(change),
+        (
+            at::MOD_DOWN + 1,
+            Fault::Undefined {
+                buffer: buffer::ACCUMULATOR
+            }
+        )
+    );
+}
+
+#[test]
+fn a_dropped_rescale() {
+    // Without the rescale, its result is missing; with a drop in its place, the scales no longer fit.
+    let change = |d: &mut PlanData| d.instructions[at::SECOND_RESCALE] = Instruction::new(Op::Checkpoint);
+    assert_eq!(
+        fault(change),
+        (
+            at::MUL_SCALAR,
+            Fault::Undefined {
+                buffer: buffer::GRADIENT
+            }
+        )
+    );
+    let change = |d: &mut PlanData| {
+        d.instructions[at::SECOND_RESCALE] = op(Op::Drop, 1, 0, buffer::GRADIENT, buffer::SUM, 2)
+    };
+    let (at, found) = fault(change);
+    let Fault::Scale { expected, found } = found else {
+        panic!("{found:?}")
+    };
+    assert_eq!(at, at::ADD);
+    assert!((expected / common::SCALE - 1.0).abs() < 1e-6);
+    assert!((found / common::SCALE / common::SCALE - 1.0).abs() < 1e-6);
+}
+
+#[test]
+fn a_rescale_above_the_chain() {
+    let change = |d: &mut PlanData| d.instructions[at::RESCALE].level = 3;
+    assert_eq!(
+        fault(change),
+        (at::RESCALE, Fault::RescaleAboveChain { max_level: 3 })
+    );
+}
+
+#[test]
+fn a_drop_that_goes_up() {
+    let change = |d: &mut PlanData| d.instructions[at::DROP].b = 0;
+    let (at, found) = fault(change);
+    assert_eq!(
+        (at, found),
+        (
+            at::DROP,
+            Fault::Level {
+                buffer: buffer::W,
+                expected: 0,
+                found: 1
+            }
+        )
+    );
+    let change = |d: &mut PlanData| d.instructions[at::DROP].level = 2;
+    assert_eq!(fault(change), (at::DROP, Fault::DropUpwards { from: 1, to: 2 }));
+}
+
+#[test]
+fn a_wrong_level() {
+    let change = |d: &mut PlanData| d.instructions[at::DECOMPOSE].level = 1;
+    let expected = Fault::Level {
+        buffer: buffer::RESCALED,
+        expected: 1,
+        found: 2,
+    };
+    assert_eq!(fault(change), (at::DECOMPOSE, expected));
+}
+
+#[test]
+fn a_scale_mismatch_at_add() {
+    let change = |d: &mut PlanData| d.scalars[0].scale = 2.0;
+    let (at, found) = fault(change);
+    assert!(
+        at == at::ADD && matches!(found, Fault::Scale { .. }),
+        "{at} {found:?}"
+    );
+    // The tolerance is 2^-30: a scale off by 2^-29 is refused, one off by 2^-31 is not.
+    let off = |bits: i32| move |d: &mut PlanData| d.scalars[0].scale = 1.0 + f64::from(bits).exp2();
+    assert!(matches!(fault(off(-29)), (at::ADD, Fault::Scale { .. })));
+    assert_eq!(verdict(off(-31)), Ok(()));
+}
+
+#[test]
+fn a_scale_mismatch_at_add_plain_and_add_scalar() {
+    let change = |d: &mut PlanData| d.instructions[at::MUL_PLAIN].op = Op::AddPlain;
+    assert!(matches!(fault(change), (at::MUL_PLAIN, Fault::Scale { .. })));
+    let change = |d: &mut PlanData| d.instructions[at::MUL_SCALAR].op = Op::AddScalar;
+    assert!(matches!(fault(change), (at::MUL_SCALAR, Fault::Scale { .. })));
+}
+
+#[test]
+fn a_scale_above_the_modulus() {
+    let change = |d: &mut PlanData| d.scalars[0].scale = (1_u64 << 50) as f64;
+    let (at, found) = fault(change);
+    let Fault::ScaleRange {
+        log_scale,
+        log_modulus,
+    } = found
+    else {
+        panic!("{found:?}")
+    };
+    assert_eq!(at, at::MUL_SCALAR);
+    assert!((log_scale - 90.0).abs() < 1e-3 && (log_modulus - 90.0).abs() < 1e-3);
+    let change = |d: &mut PlanData| d.scalars[0].scale = f64::from(-120).exp2();
+    assert!(matches!(
+        fault(change),
+        (at::MUL_SCALAR, Fault::ScaleRange { .. })
+    ));
+}
+
+#[test]
+fn a_wrong_degree() {
+    let change = |d: &mut PlanData| d.instructions[at::RELINEARIZE].a = buffer::X;
+    let expected = Fault::Degree {
+        buffer: buffer::X,
+        expected: 2,
+        found: 1,
+    };
+    assert_eq!(fault(change), (at::RELINEARIZE, expected));
+    let change = |d: &mut PlanData| d.instructions[at::SECOND_RESCALE].aux = AUX_DEGREE_2;
+    let expected = Fault::Degree {
+        buffer: buffer::SUM,
+        expected: 2,
+        found: 1,
+    };
+    assert_eq!(fault(change), (at::SECOND_RESCALE, expected));
+}
+
+#[test]
+fn a_wrong_basis() {
+    let change = |d: &mut PlanData| d.instructions[at::MUL_PLAIN].aux = AUX_QP;
+    let expected = Fault::Basis {
+        buffer: buffer::SUM,
+        expected: Basis::Qp,
+        found: Basis::Q,
+    };
+    assert_eq!(fault(change), (at::MUL_PLAIN, expected));
+    let change = |d: &mut PlanData| d.instructions[at::MOD_DOWN].a = buffer::RESCALED;
+    let expected = Fault::Basis {
+        buffer: buffer::RESCALED,
+        expected: Basis::Qp,
+        found: Basis::Q,
+    };
+    assert_eq!(fault(change), (at::MOD_DOWN, expected));
+}
+
+#[test]
+fn an_accumulator_that_was_not_begun() {
+    let change = |d: &mut PlanData| d.instructions[at::ROTATE_ACC].aux = 0;
+    assert_eq!(
+        fault(change),
+        (
+            at::ROTATE_ACC,
+            Fault::Undefined {
+                buffer: buffer::ACCUMULATOR
+            }
+        )
+    );
+}
+
+#[test]
+fn keys_of_the_wrong_kind_or_level() {
+    let change = |d: &mut PlanData| d.instructions[at::RELINEARIZE].b = 1;
+    let expected = Fault::KeyKind {
+        key: 1,
+        found: KeyKind::Galois(5),
+    };
+    assert_eq!(fault(change), (at::RELINEARIZE, expected));
+    let change = |d: &mut PlanData| d.instructions[at::ROTATE].b = 0;
+    assert_eq!(
+        fault(change),
+        (
+            at::ROTATE,
+            Fault::KeyKind {
+                key: 0,
+                found: KeyKind::Relinearise
+            }
+        )
+    );
+    let change = |d: &mut PlanData| d.keys[1].level = 1;
+    assert_eq!(
+        fault(change),
+        (
+            at::ROTATE_ACC,
+            Fault::KeyLevel {
+                key: 1,
+                cap: 1,
+                level: 2
+            }
+        )
+    );
+}
+
+#[test]
+fn key_switching_without_special_primes() {
+    let change = |d: &mut PlanData| d.parameters.p.clear();
+    assert_eq!(fault(change), (at::RELINEARIZE, Fault::NoSpecialModulus));
+}
+
+#[test]
+fn a_destination_that_overlaps_a_source() {
+    let change = |d: &mut PlanData| d.instructions[at::MUL].dst = buffer::X;
+    assert_eq!(
+        fault(change),
+        (
+            at::MUL,
+            Fault::Overlap {
+                destination: buffer::X,
+                source: buffer::X
+            }
+        )
+    );
+    let change = |d: &mut PlanData| {
+        d.buffers[buffer::LINEAR as usize].offset = d.buffers[buffer::PRODUCT as usize].end() - 1;
+    };
+    let expected = Fault::Overlap {
+        destination: buffer::LINEAR,
+        source: buffer::PRODUCT,
+    };
+    assert_eq!(fault(change), (at::RELINEARIZE, expected));
+    // In place means a exactly, never b, nor a part of a.
+    let change = |d: &mut PlanData| d.instructions[at::ADD].b = buffer::W;
+    assert_eq!(
+        fault(change),
+        (
+            at::ADD,
+            Fault::Overlap {
+                destination: buffer::W,
+                source: buffer::W
+            }
+        )
+    );
+    let change = |d: &mut PlanData| {
+        let gradient = d.buffers[buffer::GRADIENT as usize];
+        d.buffers.push(Buffer {
+            offset: gradient.offset - 1,
+            words: gradient.words,
+        });
+        d.instructions[at::MUL_SCALAR].dst = 13;
+    };
+    let expected = Fault::Overlap {
+        destination: 13,
+        source: buffer::GRADIENT,
+    };
+    assert_eq!(fault(change), (at::MUL_SCALAR, expected));
+    // Another buffer of the same range is in place too; the old name is undefined afterwards.
+    let change = |d: &mut PlanData| {
+        d.buffers.push(d.buffers[buffer::GRADIENT as usize]);
+        d.instructions[at::MUL_SCALAR].dst = 13;
+    };
+    assert_eq!(
+        fault(change),
+        (
+            at::ADD,
+            Fault::Undefined {
+                buffer: buffer::GRADIENT
+            }
+        )
+    );
+}
+
+#[test]
+fn a_buffer_that_is_too_small() {
+    let change = |d: &mut PlanData| d.buffers[buffer::PRODUCT as usize].words -= 1;
+    let (needed, words) = (3 * 4 * 1024, 3 * 4 * 1024 - 1);
+    let expected = Fault::BufferTooSmall {
+        buffer: buffer::PRODUCT,
+        needed,
+        words,
+    };
+    assert_eq!(fault(change), (at::MUL, expected));
+}
+
+#[test]
+fn a_loop_that_is_not_closed() {
+    // The state comes back one level lower than it went in.
+    let change = |d: &mut PlanData| {
+        d.instructions[at::ADD].dst = buffer::SUM;
+        d.instructions
+            .insert(at::ADD + 1, op(Op::Drop, 0, 0, buffer::W, buffer::SUM, 1));
+    };
+    let (at, found) = fault(change);
+    assert_eq!((at, found), (at::ADD, Fault::LoopNotClosed { buffer: buffer::W }));
+    // What was made before the loop is overwritten in its body.
+    let change = |d: &mut PlanData| {
+        d.buffers[buffer::V as usize].offset = d.buffers[buffer::DIGITS as usize].offset;
+    };
+    assert_eq!(
+        fault(change),
+        (at::MUL, Fault::LoopNotClosed { buffer: buffer::V })
+    );
+}
+
+#[test]
+fn nested_loops_are_closed_from_the_inside() {
+    let nest = |d: &mut PlanData, depth: usize| {
+        for _ in 1..depth {
+            d.instructions.insert(at::LOOP, op(Op::Loop, 0, 0, 0, 1, 0));
+            let end = at::END + d.instructions.len() - 26;
+            d.instructions.insert(end, Instruction::new(Op::End));
+        }
+        d.spans.clear();
+    };
+    assert_eq!(verdict(|d| nest(d, MAX_LOOP_DEPTH)), Ok(()));
+    let change = |d: &mut PlanData| {
+        d.buffers[buffer::V as usize].offset = d.buffers[buffer::DIGITS as usize].offset;
+        nest(d, MAX_LOOP_DEPTH);
+    };
+    assert_eq!(
+        fault(change),
+        (at::MUL + 3, Fault::LoopNotClosed { buffer: buffer::V })
+    );
+}
+
+#[test]
+fn ports_of_the_wrong_kind_tile_level_or_scale() {
+    let change = |d: &mut PlanData| d.instructions[at::STREAM].op = Op::Input;
+    let expected = Fault::PortKind {
+        port: 0,
+        expected: PortKind::Input,
+        found: PortKind::Stream,
+    };
+    assert_eq!(fault(change), (at::STREAM, expected));
+    let change = |d: &mut PlanData| d.instructions[at::STREAM].b = 1;
+    assert_eq!(
+        fault(change),
+        (
+            at::STREAM,
+            Fault::Tile {
+                port: 0,
+                tile: 1,
+                tiles: 1
+            }
+        )
+    );
+    let change = |d: &mut PlanData| d.instructions[at::OUTPUT].aux = 7;
+    assert_eq!(
+        fault(change),
+        (
+            at::OUTPUT,
+            Fault::Tile {
+                port: 4,
+                tile: 7,
+                tiles: 1
+            }
+        )
+    );
+    let change = |d: &mut PlanData| d.ports[1].level = 2;
+    assert_eq!(
+        fault(change),
+        (
+            at::INPUT,
+            Fault::PortLevel {
+                port: 1,
+                expected: 2,
+                found: 3
+            }
+        )
+    );
+    let change = |d: &mut PlanData| d.ports[4].level = 0;
+    assert_eq!(
+        fault(change),
+        (
+            at::OUTPUT,
+            Fault::PortLevel {
+                port: 4,
+                expected: 0,
+                found: 1
+            }
+        )
+    );
+    let change = |d: &mut PlanData| d.ports[4].scale = common::SCALE * 1.5;
+    let (at, found) = fault(change);
+    assert!(
+        at == at::OUTPUT && matches!(found, Fault::PortScale { port: 4, .. }),
+        "{at} {found:?}"
+    );
+}
+
+#[test]
+fn outputs_missing_or_written_twice() {
+    let change = |d: &mut PlanData| d.instructions[at::LAST_OUTPUT] = Instruction::new(Op::Checkpoint);
+    assert_eq!(
+        verdict(change),
+        Err(VerifyError::OutputMissing {
+            port: 5,
+            tile: Some(0)
+        })
+    );
+    let change = |d: &mut PlanData| d.instructions[at::REVEAL] = Instruction::new(Op::Checkpoint);
+    assert_eq!(
+        verdict(change),
+        Err(VerifyError::OutputMissing {
+            port: 3,
+            tile: Some(0)
+        })
+    );
+    let change = |d: &mut PlanData| d.ports[5].layout.tiles = 65_536;
+    assert_eq!(
+        verdict(change),
+        Err(VerifyError::OutputMissing { port: 3, tile: None })
+    );
+    let change = |d: &mut PlanData| d.instructions.push(d.instructions[at::OUTPUT]);
+    assert_eq!(fault(change), (26, Fault::OutputTwice { port: 4, tile: 0 }));
+    let change = |d: &mut PlanData| d.instructions.swap(at::OUTPUT, at::REVEAL);
+    assert_eq!(fault(change), (at::REVEAL, Fault::OutputInLoop { port: 4 }));
+}
+
+#[test]
+fn steps_are_begun_and_counted() {
+    let change = |d: &mut PlanData| d.instructions[at::LOOP].a = 4;
+    assert_eq!(
+        verdict(change),
+        Err(VerifyError::Steps {
+            claimed: 3,
+            counted: 4
+        })
+    );
+    let change = |d: &mut PlanData| d.instructions.swap(at::STEP, at::STREAM);
+    assert_eq!(fault(change), (at::STEP, Fault::NoStep));
+    let change = |d: &mut PlanData| {
+        d.instructions[at::LOOP] = op(Op::MulScalar, 1, 0, buffer::W, buffer::W, 0);
+        d.instructions[at::END] = Instruction::new(Op::Checkpoint);
+        d.instructions.extend([Instruction::new(Op::Step); 2]);
+    };
+    assert_eq!(fault(change), (at::LOOP, Fault::NoStep));
+}
+
+#[test]
+fn moduli_that_are_not_fit() {
+    let change = |d: &mut PlanData| d.parameters.q[1] = common::Q[1] + 2;
+    let modulus = common::Q[1] + 2;
+    assert_eq!(verdict(change), Err(VerifyError::NotNttFriendly { modulus }));
+    // 2^40 + 1 is 1 modulo 2048, and 257 times something.
+    let change = |d: &mut PlanData| d.parameters.q[1] = (1 << 40) + 1;
+    assert_eq!(
+        verdict(change),
+        Err(VerifyError::NotPrime {
+            modulus: (1 << 40) + 1
+        })
+    );
+    let change = |d: &mut PlanData| d.parameters.q[1] = common::Q[2];
+    assert_eq!(
+        verdict(change),
+        Err(VerifyError::DuplicatePrime {
+            modulus: common::Q[2]
+        })
+    );
+    let large = 4_611_686_018_427_365_377;
+    let change = |d: &mut PlanData| d.parameters.q[0] = large;
+    assert_eq!(
+        verdict(change),
+        Err(VerifyError::PrimeTooLarge {
+            modulus: large,
+            bits: 61
+        })
+    );
+    let change = |d: &mut PlanData| d.parameters.word_bits = 32;
+    assert_eq!(
+        verdict(change),
+        Err(VerifyError::PrimeTooLarge {
+            modulus: common::Q[0],
+            bits: 30
+        })
+    );
+    // Digits of two limbs need a special modulus of 90 bits.
+    let error = verdict(|d| d.parameters.digit_limbs = 2).unwrap_err();
+    let VerifyError::SpecialModulus { log_p, log_digit } = error else {
+        panic!("{error:?}")
+    };
+    assert!((log_p - 50.0).abs() < 1e-3 && (log_digit - 90.0).abs() < 1e-3);
+}
+
+#[test]
+fn insecure_parameters_must_be_marked() {
+    let change = |d: &mut PlanData| (d.parameters.toy, d.parameters.security_bits) = (false, 128);
+    let error = verdict(change).unwrap_err();
+    let VerifyError::Insecure { log_qp, limit } = error else {
+        panic!("{error:?}")
+    };
+    assert!((log_qp - 220.0).abs() < 1e-3 && limit == 26.0);
+    let change = |d: &mut PlanData| d.parameters.security_bits = 128;
+    assert_eq!(verdict(change), Err(VerifyError::SecurityClaim { bits: 128 }));
+}
+
+/// N = 2^14, log2(QP) = 220 of at most 430, and nothing to do.
+fn secure() -> PlanData {
+    let mut data = common::plan();
+    data.parameters.log_n = 14;
+    data.parameters.toy = false;
+    data.parameters.security_bits = 128;
+    data.parameters.q = vec![
+        1_125_899_908_022_273,
+        1_099_511_922_689,
+        1_099_512_938_497,
+        1_099_510_054_913,
+    ];
+    data.parameters.p = vec![1_125_899_908_612_097];
+    data.parameters.steps = 0;
+    data.scalars.clear();
+    data.ports.clear();
+    data.instructions.clear();
+    data.spans.clear();
+    data
+}
+
+#[test]
+fn secure_parameters_pass() {
+    let check = |data: PlanData| verify_alloc(&Plan::parse(&data.encode().unwrap()).unwrap());
+    assert_eq!(check(secure()), Ok(()));
+    for bits in [0, 129, 256] {
+        let mut data = secure();
+        data.parameters.security_bits = bits;
+        assert_eq!(check(data), Err(VerifyError::SecurityClaim { bits }));
+    }
+}
+
+#[test]
+fn errors_say_what_and_where() {
+    let error = verdict(|d| d.instructions[at::DECOMPOSE].level = 1).unwrap_err();
+    assert_eq!(error.to_string(), "instruction 9: buffer 4 is at level 2, not 1");
+    let error = verdict(|d| d.keys[1].level = 1).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "instruction 10: key 1 is made for level 1 and below, it is used at 2"
+    );
+}
