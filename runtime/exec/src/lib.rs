@@ -1,1 +1,47 @@
-//! Executes a Cipherloom plan: a sans-I/O state machine in caller-provided memory; no_std.
+//! Executes a plan in memory that the caller brings.
+//!
+//! [`Executor::next`] runs instructions until it needs something (an encrypted input) or has something (an
+//! output, a reveal, a state to keep) and says so with an [`Event`]; the caller does the input and output and
+//! calls again. So the same executor serves a server with files and threads and a microcontroller with a
+//! radio.
+//!
+//! ```text
+//! memory = Memory::of::<u64>(&plan)?     sizes of the four slices below
+//! context = Context::new(context_parameters(&plan)?, words)?
+//! encoder = Encoder::new(log_n, f64s)?
+//! executor = Executor::new(&plan, &context, &encoder, arena, slots, &keys, options)?
+//! loop { match executor.next()? { Event::NeedInput { .. } => …, Event::Done => break, … } }
+//! ```
+//!
+//! The plan should have passed [`cipherloom_plan::verify()`]; one that has not is run with every operand
+//! checked ([`Options::verified`]). Whatever is wrong (a key is missing, an input is not reduced, a slice is
+//! too short, the plan makes no sense) is an [`ExecError`] that names the instruction; nothing here panics,
+//! allocates, or asks the operating system for anything. With the feature `parallel` limbs are spread over
+//! rayon's threads; the results are the same bit for bit.
+#![no_std]
+#![deny(unsafe_code)]
+
+mod arena;
+mod compute;
+mod error;
+mod event;
+mod executor;
+mod memory;
+
+pub use error::{ExecError, Fault};
+pub use event::Event;
+pub use executor::{Executor, Options};
+pub use memory::{Memory, context_parameters};
+
+/// Where the executor finds switching keys.
+pub trait Keys<W> {
+    /// The key at `index` of the plan's key table, expanded: `switching_key_words(level of the table)` words.
+    fn key(&self, index: usize) -> Option<&[W]>;
+}
+
+/// No keys at all, for plans that never switch one.
+impl<W> Keys<W> for () {
+    fn key(&self, _index: usize) -> Option<&[W]> {
+        None
+    }
+}

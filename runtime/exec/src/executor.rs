@@ -1,0 +1,320 @@
+//! The state machine: control flow, data in and out. Arithmetic is in `compute`.
+
+use crate::Keys;
+use crate::compute::Machine;
+use crate::error::{ExecError, Fault};
+use crate::event::Event;
+use crate::memory::{Memory, context_parameters};
+use cipherloom_ckks::{Basis, Context, Encoder};
+use cipherloom_plan::{Instruction, MAX_LOOP_DEPTH, Op, Plan, PortKind};
+use cipherloom_ring::Word;
+use core::ops::Range;
+
+/// What the caller permits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Run plans with toy parameters, which protect nothing.
+    pub allow_toy: bool,
+    /// The plan has passed [`cipherloom_plan::verify()`]. A plan that has not may read what was never
+    /// written; so that this ends in an error, every operand of every instruction is then checked first,
+    /// which costs time.
+    pub verified: bool,
+}
+
+/// Executes one plan once.
+pub struct Executor<'a, W: Word, K: Keys<W>> {
+    machine: Machine<'a, W, K>,
+    position: usize,
+    step: Option<u32>,
+    loops: heapless::Vec<OpenLoop, MAX_LOOP_DEPTH>,
+    /// The input that the caller was asked for, to be checked before it is used.
+    asked: Option<Asked>,
+}
+
+struct OpenLoop {
+    /// First instruction of the body.
+    body: usize,
+    /// Runs of the body still to come after the current one.
+    left: u32,
+}
+
+struct Asked {
+    position: usize,
+    level: usize,
+    range: Range<usize>,
+}
+
+/// An [`Event`] before its slices are borrowed.
+enum Pause {
+    Input {
+        port: usize,
+        tile: u32,
+        level: u8,
+        range: Range<usize>,
+    },
+    Value {
+        kind: PortKind,
+        port: usize,
+        tile: u32,
+        level: u8,
+        scale: f64,
+        range: Range<usize>,
+    },
+    Checkpoint,
+    Step(u32),
+    Done,
+}
+
+impl<'a, W: Word, K: Keys<W>> Executor<'a, W, K> {
+    /// Starts a plan at its beginning, with `arena` and `slots` of at least the sizes in [`Memory`], whatever
+    /// they hold.
+    pub fn new(
+        plan: &'a Plan<'a>,
+        context: &'a Context<'a, W>,
+        encoder: &'a Encoder<'a>,
+        arena: &'a mut [W],
+        slots: &'a mut [f64],
+        keys: &'a K,
+        options: Options,
+    ) -> Result<Self, ExecError> {
+        if plan.parameters().toy() && !options.allow_toy {
+            return Err(ExecError::ToyPlan);
+        }
+        if context.parameters != context_parameters(plan)? {
+            return Err(ExecError::Mismatch("context"));
+        }
+        if encoder.slots() != context.parameters.slots() {
+            return Err(ExecError::Mismatch("encoder"));
+        }
+        let memory = Memory::of::<W>(plan)?;
+        let (buffer_words, arena_words) = (memory.buffer_words, memory.arena_words);
+        let given = arena.len();
+        let arena = arena.get_mut(..arena_words);
+        let split = arena.and_then(|arena| arena.split_at_mut_checked(buffer_words));
+        let (buffers, scratch) = split.ok_or(ExecError::Memory {
+            what: "arena",
+            needed: arena_words as u64,
+            given,
+        })?;
+        if slots.len() < memory.slot_f64s {
+            let (needed, given) = (memory.slot_f64s as u64, slots.len());
+            return Err(ExecError::Memory {
+                what: "slots",
+                needed,
+                given,
+            });
+        }
+        let checked = !options.verified;
+        let machine = Machine {
+            plan,
+            context,
+            encoder,
+            buffers,
+            scratch,
+            slots,
+            keys,
+            checked,
+        };
+        Ok(Self {
+            machine,
+            position: 0,
+            step: None,
+            loops: heapless::Vec::new(),
+            asked: None,
+        })
+    }
+
+    /// Index of the instruction that is carried out next.
+    pub fn position(&self) -> usize {
+        self.position
+    }
+
+    /// The training step in progress; none before the first.
+    pub fn step(&self) -> Option<u32> {
+        self.step
+    }
+
+    /// Runs until the caller is needed.
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "events borrow the executor, which an iterator's items cannot"
+    )]
+    pub fn next(&mut self) -> Result<Event<'_, W>, ExecError> {
+        self.check_asked()?;
+        let pause = loop {
+            let instruction = self.machine.plan.instruction(self.position);
+            let advanced = match instruction {
+                Some(instruction) => self.advance(instruction),
+                None if self.loops.is_empty() => Ok(Some(Pause::Done)),
+                None => Err(Fault::Loop),
+            };
+            let fail = |fault| self.fail(instruction.map(|instruction| instruction.op), fault);
+            if let Some(pause) = advanced.map_err(fail)? {
+                break pause;
+            }
+        };
+        self.event(pause)
+    }
+
+    /// Carries out one instruction and moves on.
+    fn advance(&mut self, instruction: Instruction) -> Result<Option<Pause>, Fault> {
+        let Instruction {
+            op, level, aux, a, b, ..
+        } = instruction;
+        let mut pause = None;
+        let mut next = self.position + 1;
+        match op {
+            Op::Step => {
+                let step = self.step.map_or(0, |step| step.saturating_add(1));
+                self.step = Some(step);
+                pause = Some(Pause::Step(step));
+            }
+            Op::Loop => {
+                let left = a.checked_sub(1).ok_or(Fault::Loop)?;
+                self.loops
+                    .push(OpenLoop { body: next, left })
+                    .map_err(|_| Fault::Loop)?;
+            }
+            Op::End => {
+                let innermost = self.loops.last_mut().ok_or(Fault::Loop)?;
+                match innermost.left.checked_sub(1) {
+                    Some(left) => (innermost.left, next) = (left, innermost.body),
+                    None => _ = self.loops.pop(),
+                }
+            }
+            Op::Input | Op::Stream | Op::StateLoad => {
+                let range = self.machine.input(instruction.dst, level)?;
+                let (port, level) = (a as usize, usize::from(level));
+                self.asked = Some(Asked {
+                    position: self.position,
+                    level,
+                    range: range.clone(),
+                });
+                pause = Some(Pause::Input {
+                    port,
+                    tile: b,
+                    level: instruction.level,
+                    range,
+                });
+            }
+            Op::StateStore | Op::Reveal | Op::Output => {
+                let range = self.machine.output(a, level)?;
+                let port = b as usize;
+                let view = self.machine.plan.port(port).ok_or(Fault::Missing("port"))?;
+                let kind = match op {
+                    Op::StateStore => PortKind::State,
+                    Op::Reveal => PortKind::Reveal,
+                    _ => PortKind::Output,
+                };
+                let (tile, scale) = (u32::from(aux), view.scale());
+                pause = Some(Pause::Value {
+                    kind,
+                    port,
+                    tile,
+                    level,
+                    scale,
+                    range,
+                });
+            }
+            Op::Checkpoint => pause = Some(Pause::Checkpoint),
+            _ => self.machine.compute(instruction, self.step.unwrap_or(0))?,
+        }
+        self.position = next;
+        Ok(pause)
+    }
+
+    /// Borrows what a pause hands out.
+    fn event(&mut self, pause: Pause) -> Result<Event<'_, W>, ExecError> {
+        let step = self.step.unwrap_or(0);
+        let failed = self.fail(None, Fault::Bounds);
+        let buffers = &mut *self.machine.buffers;
+        Ok(match pause {
+            Pause::Input {
+                port,
+                tile,
+                level,
+                range,
+            } => {
+                let destination = buffers.get_mut(range).ok_or(failed)?;
+                Event::NeedInput {
+                    port,
+                    tile,
+                    step,
+                    level,
+                    destination,
+                }
+            }
+            Pause::Value {
+                kind,
+                port,
+                tile,
+                level,
+                scale,
+                range,
+            } => {
+                let ciphertext = buffers.get(range).ok_or(failed)?;
+                match kind {
+                    PortKind::Reveal => Event::Reveal {
+                        port,
+                        tile,
+                        level,
+                        scale,
+                        ciphertext,
+                    },
+                    PortKind::Output => Event::Output {
+                        port,
+                        tile,
+                        level,
+                        scale,
+                        ciphertext,
+                    },
+                    _ => Event::StoreState {
+                        port,
+                        tile,
+                        level,
+                        scale,
+                        ciphertext,
+                    },
+                }
+            }
+            Pause::Checkpoint => Event::Checkpoint,
+            Pause::Step(step) => Event::StepStarted { step },
+            Pause::Done => Event::Done,
+        })
+    }
+
+    /// The arithmetic relies on reduced residues, and what the caller filled in is outside the plan's
+    /// control.
+    fn check_asked(&mut self) -> Result<(), ExecError> {
+        let Some(Asked {
+            position,
+            level,
+            range,
+        }) = &self.asked
+        else {
+            return Ok(());
+        };
+        if let Err(fault) = self.machine.check_reduced(range.clone(), *level, Basis::Q) {
+            let op = self
+                .machine
+                .plan
+                .instruction(*position)
+                .map(|instruction| instruction.op);
+            return Err(ExecError::Instruction {
+                position: *position,
+                op,
+                fault,
+            });
+        }
+        self.asked = None;
+        Ok(())
+    }
+
+    fn fail(&self, op: Option<Op>, fault: Fault) -> ExecError {
+        ExecError::Instruction {
+            position: self.position,
+            op,
+            fault,
+        }
+    }
+}

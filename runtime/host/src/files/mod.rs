@@ -1,0 +1,14 @@
+//! Files: one container format, and the records that go into it. `FORMATS.md` documents every byte.
+
+mod container;
+mod map;
+mod reader;
+mod record;
+mod writer;
+
+pub(crate) use container::{Kind, Owner};
+pub(crate) use reader::Container;
+pub(crate) use record::{
+    CiphertextHeader, Form, full_record, key_record, read_full, read_key, read_seeded, seeded_record,
+};
+pub(crate) use writer::Writer;

@@ -1,0 +1,240 @@
+//! Records: bit-packed ciphertexts and switching keys, whole or with a seed in place of their uniform half.
+
+use cipherloom_ckks::{Context, Parameters};
+use cipherloom_ring::pack::{pack, packed_bytes, unpack};
+use rayon::prelude::*;
+
+/// Bytes before the payload of a ciphertext record.
+const CIPHERTEXT_HEADER_BYTES: usize = 16;
+/// Bytes before the packed halves of a switching-key record: element or 0, cap, seed.
+const KEY_HEADER_BYTES: usize = 40;
+/// Bytes of a seed.
+const SEED_BYTES: usize = 32;
+
+/// How a ciphertext record holds c1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// 32-byte seed, then packed c0: what the key holder sends.
+    Seeded = 0,
+    /// Packed c0, then packed c1: what comes out of a computation.
+    Full = 1,
+}
+
+/// Which ciphertext a record is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct CiphertextHeader {
+    pub(crate) port: u32,
+    pub(crate) batch: u32,
+    pub(crate) tile: u32,
+    pub(crate) level: u8,
+    pub(crate) form: Form,
+}
+
+impl CiphertextHeader {
+    fn to_bytes(self) -> [u8; CIPHERTEXT_HEADER_BYTES] {
+        let mut bytes = [0; CIPHERTEXT_HEADER_BYTES];
+        bytes[..4].copy_from_slice(&self.port.to_le_bytes());
+        bytes[4..8].copy_from_slice(&self.batch.to_le_bytes());
+        bytes[8..12].copy_from_slice(&self.tile.to_le_bytes());
+        bytes[12] = self.level;
+        bytes[13] = self.form as u8;
+        bytes
+    }
+
+    /// Whether `record` is this ciphertext and has the length of one.
+    pub(crate) fn matches(self, parameters: &Parameters, record: &[u8]) -> bool {
+        record.starts_with(&self.to_bytes())
+            && record.len() == ciphertext_bytes(parameters, usize::from(self.level), self.form)
+    }
+}
+
+/// Bytes of a whole ciphertext record.
+fn ciphertext_bytes(parameters: &Parameters, level: usize, form: Form) -> usize {
+    let polynomial = polynomial_bytes(parameters, q_primes(level));
+    let payload = match form {
+        Form::Seeded => SEED_BYTES + polynomial,
+        Form::Full => 2 * polynomial,
+    };
+    CIPHERTEXT_HEADER_BYTES + payload
+}
+
+/// A record of c0 and the seed of c1.
+pub(crate) fn seeded_record(
+    context: &Context<'_, u64>,
+    header: CiphertextHeader,
+    seed: &[u8; 32],
+    c0: &[u64],
+) -> Vec<u8> {
+    let level = usize::from(header.level);
+    let mut record = Vec::with_capacity(ciphertext_bytes(&context.parameters, level, Form::Seeded));
+    record.extend_from_slice(&header.to_bytes());
+    record.extend_from_slice(seed);
+    pack_polynomial(context, q_primes(level), c0, &mut record);
+    record
+}
+
+/// A record of a degree-1 ciphertext, c0 and c1 one after the other.
+pub(crate) fn full_record(
+    context: &Context<'_, u64>,
+    header: CiphertextHeader,
+    ciphertext: &[u64],
+) -> Vec<u8> {
+    let level = usize::from(header.level);
+    let mut record = Vec::with_capacity(ciphertext_bytes(&context.parameters, level, Form::Full));
+    record.extend_from_slice(&header.to_bytes());
+    for polynomial in ciphertext.chunks_exact((level + 1) * context.degree()) {
+        pack_polynomial(context, q_primes(level), polynomial, &mut record);
+    }
+    record
+}
+
+/// Reads c0 of a seeded record at `level`, at most the record's own, and returns the seed of c1. The caller
+/// has checked the record with [`CiphertextHeader::matches`]; fails on a residue that is not reduced.
+pub(crate) fn read_seeded<'r>(
+    context: &Context<'_, u64>,
+    record: &'r [u8],
+    level: usize,
+    c0: &mut [u64],
+) -> Result<&'r [u8; 32], String> {
+    let payload = record
+        .get(CIPHERTEXT_HEADER_BYTES..)
+        .ok_or("the record is too short")?;
+    let (seed, packed) = payload
+        .split_first_chunk::<SEED_BYTES>()
+        .ok_or("the record is too short")?;
+    unpack_polynomial(context, q_primes(level), packed, c0)?;
+    Ok(seed)
+}
+
+/// Reads a full record into c0 and c1, both at the record's level.
+pub(crate) fn read_full(
+    context: &Context<'_, u64>,
+    record: &[u8],
+    level: usize,
+    ciphertext: &mut [u64],
+) -> Result<(), String> {
+    let payload = record
+        .get(CIPHERTEXT_HEADER_BYTES..)
+        .ok_or("the record is too short")?;
+    let (c0, c1) = ciphertext.split_at_mut(ciphertext.len() / 2);
+    let (packed_c0, packed_c1) = payload.split_at(payload.len() / 2);
+    unpack_polynomial(context, q_primes(level), packed_c0, c0)?;
+    unpack_polynomial(context, q_primes(level), packed_c1, c1)
+}
+
+/// Bytes of a switching-key record.
+fn key_bytes(parameters: &Parameters, cap: usize) -> usize {
+    let polynomial = polynomial_bytes(parameters, qp_primes(parameters, cap));
+    KEY_HEADER_BYTES + parameters.digits(cap) * polynomial
+}
+
+/// A record of the b halves of a switching key; `element` is 0 for relinearisation.
+pub(crate) fn key_record(
+    context: &Context<'_, u64>,
+    element: u32,
+    cap: usize,
+    seed: &[u8; 32],
+    key: &[u64],
+) -> Vec<u8> {
+    let parameters = &context.parameters;
+    let mut record = Vec::with_capacity(key_bytes(parameters, cap));
+    record.extend_from_slice(&key_header(element, cap));
+    record.extend_from_slice(seed);
+    let polynomial = parameters.qp_words(cap, 0);
+    for pair in key.chunks_exact(2 * polynomial) {
+        pack_polynomial(
+            context,
+            qp_primes(parameters, cap),
+            &pair[..polynomial],
+            &mut record,
+        );
+    }
+    record
+}
+
+/// Fills the b halves of `key` from a record and returns the seed of the a halves, which the caller expands.
+pub(crate) fn read_key(
+    context: &Context<'_, u64>,
+    record: &[u8],
+    element: u32,
+    cap: usize,
+    key: &mut [u64],
+) -> Result<[u8; 32], String> {
+    let parameters = &context.parameters;
+    let header = key_header(element, cap);
+    if record.len() != key_bytes(parameters, cap) || !record.starts_with(&header) {
+        return Err("the record is not this key of the plan".into());
+    }
+    let mut seed = [0; SEED_BYTES];
+    seed.copy_from_slice(&record[header.len()..KEY_HEADER_BYTES]);
+    let polynomial = parameters.qp_words(cap, 0);
+    let packed = polynomial_bytes(parameters, qp_primes(parameters, cap));
+    let halves = record[KEY_HEADER_BYTES..].chunks_exact(packed);
+    for (pair, half) in key.chunks_exact_mut(2 * polynomial).zip(halves) {
+        unpack_polynomial(context, qp_primes(parameters, cap), half, &mut pair[..polynomial])?;
+    }
+    Ok(seed)
+}
+
+/// Galois element (0 for relinearisation) and level cap.
+fn key_header(element: u32, cap: usize) -> [u8; 8] {
+    let mut header = [0; KEY_HEADER_BYTES - SEED_BYTES];
+    header[..4].copy_from_slice(&element.to_le_bytes());
+    header[4..].copy_from_slice(&(cap as u32).to_le_bytes());
+    header
+}
+
+/// Ring primes of a polynomial in basis q.
+fn q_primes(level: usize) -> impl Iterator<Item = usize> + Clone {
+    0..level + 1
+}
+
+/// Ring primes of a polynomial in basis qp.
+fn qp_primes(parameters: &Parameters, level: usize) -> impl Iterator<Item = usize> + Clone {
+    let special = parameters.q.len();
+    (0..level + 1).chain(special..special + parameters.special())
+}
+
+/// Packed bytes of the limb for one prime of the ring.
+fn limb_bytes(parameters: &Parameters, prime: usize) -> usize {
+    let value = parameters.primes().nth(prime).unwrap_or_default();
+    packed_bytes(parameters.degree(), u64::BITS - value.leading_zeros())
+}
+
+fn polynomial_bytes(parameters: &Parameters, primes: impl Iterator<Item = usize>) -> usize {
+    primes.map(|prime| limb_bytes(parameters, prime)).sum()
+}
+
+fn pack_polynomial(
+    context: &Context<'_, u64>,
+    primes: impl Iterator<Item = usize>,
+    words: &[u64],
+    out: &mut Vec<u8>,
+) {
+    for (prime, limb) in primes.zip(words.chunks_exact(context.degree())) {
+        let start = out.len();
+        out.resize(start + limb_bytes(&context.parameters, prime), 0);
+        pack(limb, context.ring.modulus(prime).bits(), &mut out[start..]);
+    }
+}
+
+/// Unpacks limbs in parallel; `bytes` may be longer than the limbs need.
+fn unpack_polynomial(
+    context: &Context<'_, u64>,
+    primes: impl Iterator<Item = usize>,
+    mut bytes: &[u8],
+    words: &mut [u64],
+) -> Result<(), String> {
+    let mut limbs = Vec::new();
+    for (prime, limb) in primes.zip(words.chunks_exact_mut(context.degree())) {
+        let split = bytes.split_at_checked(limb_bytes(&context.parameters, prime));
+        let (packed, rest) = split.ok_or("the record is too short")?;
+        limbs.push((prime, packed, limb));
+        bytes = rest;
+    }
+    limbs.into_par_iter().try_for_each(|(prime, packed, limb)| {
+        let modulus = context.ring.modulus(prime);
+        unpack(packed, modulus.bits(), modulus, limb)
+            .map_err(|error| format!("limb of prime {prime}: {error}"))
+    })
+}

@@ -1,0 +1,187 @@
+//! Encrypt, run, decrypt: in memory, through files, with any number of threads.
+
+mod common;
+
+use cipherloom_host::*;
+use common::*;
+
+/// Counts what a progress bar would show.
+#[derive(Default)]
+struct Counter {
+    phases: Vec<(String, u64, u64)>,
+    open: bool,
+}
+
+impl Progress for Counter {
+    fn begin(&mut self, what: &str, total: u64) {
+        assert!(!self.open, "phases do not nest");
+        self.open = true;
+        self.phases.push((what.to_owned(), total, 0));
+    }
+
+    fn advance(&mut self, by: u64) {
+        self.phases.last_mut().unwrap().2 += by;
+    }
+
+    fn end(&mut self) {
+        assert!(self.open);
+        self.open = false;
+    }
+}
+
+#[test]
+fn in_memory_with_progress_and_report() {
+    let (plan, data) = (plan("memory"), data());
+    let mut progress = Counter::default();
+    let secret = generate_seed().unwrap();
+    let keys = generate_evaluation_keys(&plan, &secret, &mut progress).unwrap();
+    let inputs = encrypt_inputs(&plan, &secret, &data, &mut progress).unwrap();
+    let (outputs, report) = run(&plan, &keys, &inputs, RUN, &mut progress).unwrap();
+    check(&decrypt_outputs(&plan, &secret, &outputs).unwrap(), &data);
+
+    assert!(!progress.open);
+    assert_eq!(progress.phases.len(), 3);
+    // Two keys; two batches of two tiles, b and w; three steps.
+    let wanted = [
+        ("generating evaluation keys", 2),
+        ("encrypting", 6),
+        ("training steps", 3),
+    ];
+    for ((what, total, done), wanted) in progress.phases.iter().zip(wanted) {
+        assert_eq!((what.as_str(), *total, *done), (wanted.0, wanted.1, wanted.1));
+    }
+
+    let summary = inputs.summary(&plan);
+    let x = summary.iter().find(|port| port.name == "x").unwrap();
+    assert_eq!((x.batches, x.rows, x.unused_rows, x.tiles), (2, 9, 1, 2));
+
+    let view = plan.plan();
+    assert_eq!(report.step_seconds.len(), STEPS as usize);
+    assert!(report.step_seconds.iter().sum::<f64>() <= report.total_seconds);
+    assert_eq!(report.arena_bytes, 8 * view.memory().arena_words);
+    assert_eq!(report.threads, RUN.threads);
+    if cfg!(target_os = "linux") {
+        assert!(report.peak_memory_bytes > report.arena_bytes);
+    }
+    assert_eq!(keys.bytes(), 8 * view.memory().key_words);
+}
+
+#[test]
+fn through_files_and_bit_equal_for_any_number_of_threads() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let (plan, data) = (plan("files"), data());
+    std::fs::write(path("plan"), plan.bytes()).unwrap();
+    let plan = PlanFile::open(path("plan")).unwrap();
+    write_secret_key(path("secret"), &plan, &generate_seed().unwrap()).unwrap();
+    let secret = read_secret_key(path("secret"), &plan).unwrap();
+
+    // Keys that are written while they are made, and keys that are made and then written.
+    write_evaluation_keys(path("keys"), &plan, &secret, &mut Silent).unwrap();
+    let keys = EvaluationKeys::read(path("keys"), &plan, &mut Silent).unwrap();
+    keys.write(path("keys again"), &plan, &mut Silent).unwrap();
+    assert_eq!(
+        std::fs::read(path("keys")).unwrap(),
+        std::fs::read(path("keys again")).unwrap()
+    );
+    let keys = EvaluationKeys::read(path("keys again"), &plan, &mut Silent).unwrap();
+
+    // Likewise inputs.
+    let inputs = write_inputs(path("inputs"), &plan, &secret, &data, &mut Silent).unwrap();
+    inputs.write(path("inputs again")).unwrap();
+    assert_eq!(
+        std::fs::read(path("inputs")).unwrap(),
+        std::fs::read(path("inputs again")).unwrap()
+    );
+    let inputs = Inputs::open(path("inputs again"), &plan).unwrap();
+
+    let mut first: Option<Vec<u8>> = None;
+    for threads in [1, 2, 3] {
+        let options = RunOptions { threads, ..RUN };
+        let (outputs, report) = run(&plan, &keys, &inputs, options, &mut Silent).unwrap();
+        assert_eq!(report.threads, threads);
+        outputs.write(path("outputs")).unwrap();
+        let bytes = std::fs::read(path("outputs")).unwrap();
+        let first = first.get_or_insert_with(|| bytes.clone());
+        assert!(*first == bytes, "{threads} threads gave other bits");
+    }
+    let outputs = Outputs::open(path("outputs"), &plan).unwrap();
+    check(&decrypt_outputs(&plan, &secret, &outputs).unwrap(), &data);
+    // Nothing but what was asked for is left behind.
+    let mut names: Vec<_> = std::fs::read_dir(folder.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    names.sort();
+    assert_eq!(
+        names,
+        [
+            "inputs",
+            "inputs again",
+            "keys",
+            "keys again",
+            "outputs",
+            "plan",
+            "secret"
+        ]
+    );
+}
+
+#[test]
+fn inputs_in_memory_and_in_files_are_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let (plan, mut data) = (plan("same"), data());
+    // A state that is not given starts as zero.
+    data.remove("w");
+    let secret = generate_seed().unwrap();
+    let keys = generate_evaluation_keys(&plan, &secret, &mut Silent).unwrap();
+    let inputs = encrypt_inputs(&plan, &secret, &data, &mut Silent).unwrap();
+    let path = folder.path().join("inputs");
+    inputs.write(&path).unwrap();
+    let mapped = Inputs::open(&path, &plan).unwrap();
+    assert_eq!(inputs.summary(&plan), mapped.summary(&plan));
+    let results = [inputs, mapped].map(|inputs| {
+        let (outputs, _) = run(&plan, &keys, &inputs, RUN, &mut Silent).unwrap();
+        decrypt_outputs(&plan, &secret, &outputs).unwrap()
+    });
+    assert_eq!(results[0], results[1]);
+    check(&results[0], &data);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_secret_key_file_is_the_owners_alone_and_is_never_replaced() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("secret");
+    let plan = plan("secret");
+    write_secret_key(&path, &plan, &generate_seed().unwrap()).unwrap();
+    assert_eq!(
+        std::fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
+    let before = std::fs::read(&path).unwrap();
+    let error = write_secret_key(&path, &plan, &generate_seed().unwrap()).unwrap_err();
+    assert!(error.to_string().contains("secret"), "{error}");
+    assert_eq!(std::fs::read(&path).unwrap(), before);
+}
+
+#[test]
+fn two_encryptions_of_the_same_data_have_nothing_in_common() {
+    let folder = tempfile::tempdir().unwrap();
+    let (plan, data) = (plan("fresh"), data());
+    let secret = generate_seed().unwrap();
+    let files = ["first", "second"].map(|name| {
+        let path = folder.path().join(name);
+        write_inputs(&path, &plan, &secret, &data, &mut Silent).unwrap();
+        std::fs::read(path).unwrap()
+    });
+    assert_eq!(files[0].len(), files[1].len());
+    // Header, list of ports and record headers agree; of the rest, one byte in 256 by chance.
+    let equal = files[0].iter().zip(&files[1]).filter(|(a, b)| a == b).count();
+    assert!(
+        equal < files[0].len() / 100,
+        "{equal} of {} bytes are equal",
+        files[0].len()
+    );
+}
