@@ -1,0 +1,160 @@
+//! What several commands take: a graph, and how to compile it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use cipherloom_compiler::diagnostic::Diagnostics;
+use cipherloom_compiler::options::{Options, TensorData};
+use cipherloom_compiler::pipeline::{Compiled, compile};
+use cipherloom_compiler::report;
+use cipherloom_compiler::source::Source;
+use clap::Args;
+
+use crate::data;
+use crate::error::{CliError, Result};
+use crate::ui::Ui;
+
+/// Options that change what is compiled.
+#[derive(Clone, Debug, Args)]
+pub struct GraphOptions {
+    /// Give a const of the graph another value; may be repeated
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = assignment)]
+    set: Vec<(String, f64)>,
+    /// Values of the graph's `weight` declarations: .npz, .npy or .safetensors
+    #[arg(long, value_name = "FILE")]
+    weights: Option<PathBuf>,
+}
+
+/// Options that change how it is compiled.
+#[derive(Clone, Debug, Args)]
+pub struct PlanOptions {
+    #[command(flatten)]
+    graph: GraphOptions,
+    /// Training steps [default: as many as the modulus chain allows]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    steps: Option<u32>,
+    /// log2 of the ring degree [default: the cheapest]
+    #[arg(long, value_name = "BITS")]
+    log_n: Option<u32>,
+    /// log2 of the scale: more bits, more precision, fewer levels [default: the least that is precise enough]
+    #[arg(long, value_name = "BITS")]
+    log_scale: Option<u32>,
+    /// Largest predicted error of an output that is accepted
+    #[arg(long, value_name = "ERROR", default_value_t = Options::default().precision, value_parser = positive)]
+    precision: f64,
+    /// Bits of a machine word of the target: 64, or 32 for microcontrollers
+    #[arg(long, value_name = "BITS", default_value_t = Options::default().word_bits)]
+    word_bits: u32,
+    /// Allow parameters below 128-bit security, for tests: the plan is stamped, and protects nothing
+    #[arg(long)]
+    insecure_toy: bool,
+}
+
+impl GraphOptions {
+    /// The compiler's options, all others at their defaults.
+    pub fn options(&self) -> Result<Options> {
+        let weights = match &self.weights {
+            Some(path) => weights(path)?,
+            None => BTreeMap::new(),
+        };
+        Ok(Options {
+            set: self.set.iter().cloned().collect(),
+            weights,
+            ..Options::default()
+        })
+    }
+}
+
+impl PlanOptions {
+    /// The compiler's options. `threads` is for the prediction of time; 0 for as many as the machine has.
+    pub fn options(&self, threads: usize) -> Result<Options> {
+        let available = || std::thread::available_parallelism().map_or(1, usize::from);
+        Ok(Options {
+            steps: self.steps,
+            log_n: self.log_n,
+            log_scale: self.log_scale,
+            precision: self.precision,
+            word_bits: self.word_bits,
+            insecure_toy: self.insecure_toy,
+            threads: if threads == 0 { available() } else { threads } as u32,
+            ..self.graph.options()?
+        })
+    }
+}
+
+/// Reads a graph's text.
+pub fn read_source(path: &Path) -> Result<Source> {
+    let text = std::fs::read_to_string(path).map_err(CliError::io(path, "read"))?;
+    Ok(Source::new(path.display().to_string(), text))
+}
+
+/// Compiles a graph; says on standard error what the compiler has to say.
+pub fn compile_graph(source: &Source, options: &Options, ui: &Ui) -> Result<Compiled> {
+    let compiled = ui
+        .wait("compiling", || compile(source, options))
+        .map_err(|diagnostics| {
+            show(&diagnostics, source, ui);
+            CliError::Reported
+        })?;
+    show(&compiled.warnings, source, ui);
+    Ok(compiled)
+}
+
+/// What the compiler chose, for a report; with the layouts that it weighed if they are asked for.
+pub fn notes(compiled: &Compiled, source: &Source, with_layouts: bool) -> Vec<String> {
+    let mut notes = report::approximations(&compiled.approximations, source);
+    if with_layouts {
+        notes.extend(report::layouts(&compiled.layouts));
+    }
+    notes
+}
+
+/// Shows diagnostics on standard error.
+pub fn show(diagnostics: &Diagnostics, source: &Source, ui: &Ui) {
+    if !diagnostics.is_empty() {
+        eprintln!("{}\n", diagnostics.render(source, ui.color_errors()));
+    }
+}
+
+fn weights(path: &Path) -> Result<BTreeMap<String, TensorData>> {
+    let arrays = data::load(path)?;
+    let convert = |(name, array): (String, data::Array)| {
+        let shape: Option<Vec<u32>> = array.shape.iter().map(|&extent| extent.try_into().ok()).collect();
+        let shape = shape.ok_or_else(|| {
+            CliError::new(
+                format!(
+                    "{}: array `{name}`: shape {:?} is too large",
+                    path.display(),
+                    array.shape
+                ),
+                "an extent is less than 2^32",
+            )
+        })?;
+        Ok((
+            name,
+            TensorData {
+                shape,
+                values: array.values,
+            },
+        ))
+    };
+    arrays.into_iter().map(convert).collect()
+}
+
+fn assignment(text: &str) -> std::result::Result<(String, f64), String> {
+    let (name, value) = text
+        .split_once('=')
+        .ok_or("write NAME=VALUE, for example batch=256")?;
+    let value = value
+        .trim()
+        .parse()
+        .map_err(|_| format!("`{value}` is not a number"))?;
+    Ok((name.trim().to_owned(), value))
+}
+
+fn positive(text: &str) -> std::result::Result<f64, String> {
+    match text.parse() {
+        Ok(value) if value > 0.0 => Ok(value),
+        _ => Err("write a positive number, for example 1e-4".to_owned()),
+    }
+}

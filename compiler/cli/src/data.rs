@@ -1,0 +1,104 @@
+//! Clear data from files: arrays by name, whatever the format, and how they meet a plan's ports.
+
+mod bind;
+mod numpy;
+mod safetensors;
+mod table;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+pub use bind::{bind, test_set};
+pub use numpy::write_npz;
+
+use tempfile::NamedTempFile;
+
+use crate::error::{CliError, Result};
+
+/// How data files are read; part of the help of every command that takes one.
+pub const CONVENTION: &str = "\
+Data files:
+  .npz          x_train, y_train, x_val, y_val, x_test, y_test, as numpy.savez writes
+                them; arrays of other names go to the input of exactly that name
+  .npy          one array, named like the file
+  .csv          the header row names the columns: `y`, `label` or `target` is the label,
+                all others are features, in order; `split` says train, val or test for
+                each row, and without it the first 80 % train and the rest test
+  .safetensors  tensors by name
+
+A stream or input `x` takes the array `x` if there is one, a stream else `x_train`. Integer labels become numbers; \
+where the graph says `one_hot`, label k becomes a row with 1 in column k. Values outside the declared range are refused.";
+
+/// An array: values in row-major order.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Array {
+    /// Extent of each dimension; none for a scalar.
+    pub shape: Vec<usize>,
+    /// The values.
+    pub values: Vec<f64>,
+    /// Whether the file holds integers.
+    pub integer: bool,
+}
+
+/// Arrays by name.
+pub type Arrays = BTreeMap<String, Array>;
+
+/// Reads every array of a file, in the format that its name ends with.
+pub fn load(path: &Path) -> Result<Arrays> {
+    match path.extension().and_then(|extension| extension.to_str()) {
+        Some("npz") => numpy::read_npz(path),
+        Some("npy") => numpy::read_npy(path),
+        Some("csv") => table::read_csv(path),
+        Some("safetensors") => safetensors::read(path),
+        _ => Err(CliError::new(
+            format!("{}: not a known data format", path.display()),
+            "give a file that ends in .npz, .npy, .csv or .safetensors",
+        )),
+    }
+}
+
+/// Who may read a file that is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Readers {
+    /// Its owner alone: it holds what was encrypted.
+    Owner,
+    /// Whoever the system lets read new files.
+    Everyone,
+}
+
+/// Writes a file whole or not at all; an existing one is replaced.
+pub fn write_whole<T>(
+    path: &Path,
+    readers: Readers,
+    write: impl FnOnce(&mut NamedTempFile) -> std::io::Result<T>,
+) -> Result<()> {
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = if readers == Readers::Owner { 0o600 } else { 0o666 };
+        builder.permissions(std::fs::Permissions::from_mode(mode));
+    }
+    let mut file = builder.tempfile_in(folder).map_err(CliError::io(path, "write"))?;
+    write(&mut file).map_err(CliError::io(path, "write"))?;
+    file.persist(path)
+        .map_err(|error| CliError::io(path, "write")(error.error))?;
+    Ok(())
+}
+
+/// The names and shapes of arrays, for an error that lists what is there.
+fn describe(arrays: &Arrays) -> String {
+    let list: Vec<String> = arrays
+        .iter()
+        .map(|(name, array)| format!("{name} {:?}", array.shape))
+        .collect();
+    if list.is_empty() {
+        "no arrays".to_owned()
+    } else {
+        list.join(", ")
+    }
+}

@@ -1,0 +1,8 @@
+//! What passes ask about a graph without changing it.
+
+pub mod cost;
+pub mod depth;
+pub mod liveness;
+pub mod noise;
+pub mod range;
+pub mod rotation;

@@ -1,0 +1,33 @@
+//! Which switching keys a program needs, up to which level, and how often.
+
+use std::collections::BTreeMap;
+
+use cipherloom_plan::{Key, KeyKind};
+use cipherloom_ring::automorphism::galois_element;
+
+use crate::ir::{Graph, OpData, Opcode, Type};
+
+/// The key that an operation multiplies with, if it does: none for a rotation by nothing.
+pub fn key_of(log_n: u32, op: &OpData) -> Option<KeyKind> {
+    match op.opcode {
+        Opcode::CkksRelinearize => Some(KeyKind::Relinearise),
+        Opcode::CkksRotate | Opcode::CkksRotateAcc => {
+            Some(KeyKind::Galois(galois_element(log_n, op.int("by").unwrap_or(0))))
+        }
+        _ => None,
+    }
+}
+
+/// The keys by kind, each capped at the highest level of its uses.
+pub fn keys(graph: &Graph, log_n: u32) -> Vec<Key> {
+    let mut keys: BTreeMap<KeyKind, Key> = BTreeMap::new();
+    for op in graph.walk() {
+        let op = graph.op(op);
+        let (Some(kind), Some(&result)) = (key_of(log_n, op), op.results.first()) else { continue };
+        let Type::Cipher(ty) = graph.ty(result) else { continue };
+        let key = keys.entry(kind).or_insert(Key { kind, level: 0, uses: 0 });
+        key.level = key.level.max(ty.level as u8);
+        key.uses += 1;
+    }
+    keys.into_values().collect()
+}

@@ -1,0 +1,308 @@
+//! Packed vectors: every value is `vec<S, secrecy>` with S = N/2 slots, addressed 0 … S − 1.
+//!
+//! | operation | attributes | meaning |
+//! |---|---|---|
+//! | `input` | `port`, `tile`, `step`? | tile of an input, state or stream; a stream's tile belongs to a step |
+//! | `constant` | `value` or `values` or a box | public vector |
+//! | `add` `sub` `neg` | | slot by slot |
+//! | `mul` | | product of two secret vectors, slot by slot: one level |
+//! | `mul_plain` `add_plain` | | product or sum with a public vector, the second operand; the product costs one level |
+//! | `mul_scalar` `add_scalar` | `values` | the same with one public number, or one for each step |
+//! | `rotate` | `by` | slot i of the result is slot i + `by` mod S of the operand |
+//! | `sum_rotations` | `by` (list), `disjoint`? | sum of the rotations by each entry: one decomposition and one mod-down for all |
+//! | `output` | `port`, `tile` | tile of an output or reveal |
+//! | `step` | `index` | start of a training step |
+//! | `loop` | `count` | carries vectors through its region `count` times; the region ends in `yield` |
+//!
+//! A public vector is one of: a box — `value` on the slots `offset` + Σ k_d·`strides`\[d\] with k_d < `counts`\[d\], 0
+//! elsewhere — or `values`, repeated to fill the vector. A factor of `mul_scalar` that is a whole number of at most
+//! [`EXACT_LIMIT`] costs no level: the ciphertext is multiplied by that integer.
+//! Any operation may carry `bound`, which no slot that holds an element exceeds; only the noise analysis reads it.
+
+use std::collections::BTreeMap;
+
+use cipherloom_plan::Repeat;
+
+use crate::ir::{Attribute, Attributes, BlockId, Builder, Graph, OpData, Opcode, Secrecy, Type, Value};
+use crate::source::Span;
+
+/// Largest whole number by which a vector is multiplied without using a level.
+pub const EXACT_LIMIT: f64 = 16.0;
+
+/// Whether multiplying by these numbers costs no level.
+pub fn is_exact(values: &[f64]) -> bool {
+    values.iter().all(|value| value.fract() == 0.0 && value.abs() <= EXACT_LIMIT)
+}
+
+/// Whether the operation's result lies one level below its operands.
+pub fn takes_level(op: &OpData) -> bool {
+    match op.opcode {
+        Opcode::SlotMul | Opcode::SlotMulPlain => true,
+        Opcode::SlotMulScalar => !is_exact(op.floats("values")),
+        _ => false,
+    }
+}
+
+/// What a `slot.constant` holds.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Contents {
+    /// One value on a box of slots, 0 elsewhere.
+    Boxes {
+        /// The value.
+        value: f64,
+        /// First slot.
+        offset: u32,
+        /// The progressions that make the box.
+        dims: Vec<Repeat>,
+    },
+    /// These slots, repeated.
+    Slots(Vec<f64>),
+}
+
+impl Contents {
+    /// The contents of a `slot.constant`.
+    pub fn of(op: &OpData) -> Self {
+        if let Some(Attribute::Floats(values)) = op.attributes.get("values") {
+            return Self::Slots(values.clone());
+        }
+        let dims = op.ints("counts").iter().zip(op.ints("strides"));
+        Self::Boxes {
+            value: op.float("value").unwrap_or(0.0),
+            offset: op.int("offset").unwrap_or(0) as u32,
+            dims: dims.map(|(&count, &stride)| Repeat { count: count as u32, stride: stride as u32 }).collect(),
+        }
+    }
+
+    /// The attributes of a `slot.constant` or `ckks.encode` that holds them.
+    pub fn attributes(&self) -> Attributes {
+        match self {
+            Self::Slots(values) => Builder::attributes([("values", values.clone().into())]),
+            Self::Boxes { value, offset, dims } => Builder::attributes([
+                ("value", (*value).into()),
+                ("offset", (*offset).into()),
+                ("counts", dims.iter().map(|dim| i64::from(dim.count)).collect::<Vec<_>>().into()),
+                ("strides", dims.iter().map(|dim| i64::from(dim.stride)).collect::<Vec<_>>().into()),
+            ]),
+        }
+    }
+
+    /// The same multiplied by a number.
+    pub fn scaled(&self, factor: f64) -> Self {
+        match self {
+            Self::Slots(values) => Self::Slots(values.iter().map(|value| value * factor).collect()),
+            Self::Boxes { value, offset, dims } => {
+                Self::Boxes { value: value * factor, offset: *offset, dims: dims.clone() }
+            }
+        }
+    }
+
+    /// Every slot, written out.
+    pub fn expand(&self, slots: usize) -> Vec<f64> {
+        match self {
+            Self::Slots(values) => values.iter().copied().cycle().take(slots).collect(),
+            Self::Boxes { value, offset, dims } => {
+                let mut places = vec![*offset as usize];
+                for dim in dims {
+                    places = places
+                        .into_iter()
+                        .flat_map(|place| (0..dim.count).map(move |k| place + (k * dim.stride) as usize))
+                        .collect();
+                }
+                let mut vector = vec![0.0; slots];
+                for place in places {
+                    vector[place % slots] = *value;
+                }
+                vector
+            }
+        }
+    }
+}
+
+/// Appends slot operations to a block, and knows the multiplicative depth of every value that it made.
+pub struct Vectors {
+    /// The graph being built.
+    pub graph: Graph,
+    /// Where operations go.
+    pub block: BlockId,
+    /// Span of the operations to come.
+    pub span: Span,
+    slots: u32,
+    depths: Vec<u32>,
+}
+
+impl Vectors {
+    /// An empty graph of vectors of `slots` slots.
+    pub fn new(name: &str, slots: u32) -> Self {
+        let graph = Graph::new(name);
+        Self { block: graph.body(), graph, span: Span::none(), slots, depths: Vec::new() }
+    }
+
+    /// Slots of a vector.
+    pub fn slots(&self) -> u32 {
+        self.slots
+    }
+
+    /// Products from the inputs to this value.
+    pub fn depth(&self, value: Value) -> u32 {
+        self.depths.get(value.index()).copied().unwrap_or(0)
+    }
+
+    fn push(&mut self, opcode: Opcode, operands: &[Value], attributes: Attributes) -> Value {
+        let secrecy = if opcode == Opcode::SlotConstant { Secrecy::Public } else { Secrecy::Secret };
+        let ty = Type::vector(self.slots, secrecy);
+        let mut builder = Builder { graph: &mut self.graph, block: self.block, span: self.span };
+        let op = builder.op(opcode, operands, attributes, vec![ty]);
+        let below = operands.iter().map(|&operand| self.depth(operand)).max().unwrap_or(0);
+        let value = self.graph.op(op).results[0];
+        self.depths.resize(value.index() + 1, 0);
+        self.depths[value.index()] = below + u32::from(takes_level(self.graph.op(op)));
+        value
+    }
+
+    fn effect(&mut self, opcode: Opcode, operands: &[Value], attributes: Attributes) {
+        Builder { graph: &mut self.graph, block: self.block, span: self.span }.op(opcode, operands, attributes, vec![]);
+    }
+
+    /// Tile of an input port; of a stream, that of a step.
+    pub fn input(&mut self, port: u32, tile: u32, step: Option<i64>) -> Value {
+        let mut attributes = Builder::attributes([("port", port.into()), ("tile", tile.into())]);
+        if let Some(step) = step {
+            attributes.insert("step".to_owned(), step.into());
+        }
+        self.push(Opcode::SlotInput, &[], attributes)
+    }
+
+    /// Tile of an output port.
+    pub fn output(&mut self, port: u32, tile: u32, value: Value) {
+        self.effect(
+            Opcode::SlotOutput,
+            &[value],
+            Builder::attributes([("port", port.into()), ("tile", tile.into())]),
+        );
+    }
+
+    /// Start of a step.
+    pub fn step(&mut self, index: i64) {
+        self.effect(Opcode::SlotStep, &[], Builder::attributes([("index", index.into())]));
+    }
+
+    /// A public vector.
+    pub fn constant(&mut self, contents: &Contents) -> Value {
+        self.push(Opcode::SlotConstant, &[], contents.attributes())
+    }
+
+    /// a + b.
+    pub fn add(&mut self, a: Value, b: Value) -> Value {
+        self.push(Opcode::SlotAdd, &[a, b], Attributes::new())
+    }
+
+    /// a − b.
+    pub fn sub(&mut self, a: Value, b: Value) -> Value {
+        self.push(Opcode::SlotSub, &[a, b], Attributes::new())
+    }
+
+    /// a·b.
+    pub fn mul(&mut self, a: Value, b: Value) -> Value {
+        self.push(Opcode::SlotMul, &[a, b], Attributes::new())
+    }
+
+    /// a times a public vector.
+    pub fn mul_plain(&mut self, a: Value, contents: &Contents) -> Value {
+        let constant = self.constant(contents);
+        self.push(Opcode::SlotMulPlain, &[a, constant], Attributes::new())
+    }
+
+    /// a plus a public vector.
+    pub fn add_plain(&mut self, a: Value, contents: &Contents) -> Value {
+        let constant = self.constant(contents);
+        self.push(Opcode::SlotAddPlain, &[a, constant], Attributes::new())
+    }
+
+    /// a times a public number.
+    pub fn mul_scalar(&mut self, a: Value, factor: f64) -> Value {
+        if factor == 1.0 {
+            return a;
+        }
+        if factor == -1.0 {
+            return self.push(Opcode::SlotNeg, &[a], Attributes::new());
+        }
+        self.push(Opcode::SlotMulScalar, &[a], Builder::attributes([("values", vec![factor].into())]))
+    }
+
+    /// a plus a public number.
+    pub fn add_scalar(&mut self, a: Value, summand: f64) -> Value {
+        if summand == 0.0 {
+            return a;
+        }
+        self.push(Opcode::SlotAddScalar, &[a], Builder::attributes([("values", vec![summand].into())]))
+    }
+
+    /// Sum of the rotations of a by each of `by`; `disjoint` says that no two have a value in the same slot.
+    pub fn sum_rotations(&mut self, a: Value, by: Vec<i64>, disjoint: bool) -> Value {
+        let mut attributes = Builder::attributes([("by", by.into())]);
+        if disjoint {
+            attributes.insert("disjoint".to_owned(), true.into());
+        }
+        self.push(Opcode::SlotSumRotations, &[a], attributes)
+    }
+
+    /// Says that no slot of a value that is in use exceeds `bound`.
+    pub fn set_bound(&mut self, value: Value, bound: f64) {
+        if let Some(op) = self.graph.defining_op(value) {
+            self.graph.op_mut(op).attributes.insert("bound".to_owned(), bound.into());
+        }
+    }
+}
+
+/// What a program on vectors wrote: (port, tile, slots), in program order.
+pub type Outputs = Vec<(u32, u32, Vec<f64>)>;
+
+/// Runs a loop-free program on numbers: the definition of what slot operations mean. `input` gives the slots of a
+/// port's tile, for a stream at a step.
+pub fn evaluate(graph: &Graph, mut input: impl FnMut(u32, u32, Option<i64>) -> Vec<f64>) -> Outputs {
+    use Opcode::*;
+    let mut vectors: BTreeMap<Value, Vec<f64>> = BTreeMap::new();
+    let mut outputs = Outputs::new();
+    for op in graph.walk() {
+        let op = graph.op(op);
+        let port_tile = || (op.int("port").unwrap_or(0) as u32, op.int("tile").unwrap_or(0) as u32);
+        let operand = |index: usize| &vectors[&op.operands[index]];
+        let zip = |combine: fn(f64, f64) -> f64| -> Vec<f64> {
+            operand(0).iter().zip(operand(1)).map(|(&a, &b)| combine(a, b)).collect()
+        };
+        let scalar = || op.floats("values").first().copied().unwrap_or(0.0);
+        let rotated = |by: i64| {
+            let source = operand(0);
+            let by = by.rem_euclid(source.len() as i64) as usize;
+            (0..source.len()).map(move |slot| source[(slot + by) % source.len()])
+        };
+        let result: Vec<f64> = match op.opcode {
+            SlotInput => {
+                let (port, tile) = port_tile();
+                input(port, tile, op.int("step"))
+            }
+            SlotConstant => match graph.ty(op.results[0]) {
+                Type::Vector(ty) => Contents::of(op).expand(ty.slots as usize),
+                _ => Vec::new(),
+            },
+            SlotAdd | SlotAddPlain => zip(|a, b| a + b),
+            SlotSub => zip(|a, b| a - b),
+            SlotMul | SlotMulPlain => zip(|a, b| a * b),
+            SlotNeg => operand(0).iter().map(|a| -a).collect(),
+            SlotMulScalar => operand(0).iter().map(|a| a * scalar()).collect(),
+            SlotAddScalar => operand(0).iter().map(|a| a + scalar()).collect(),
+            SlotRotate => rotated(op.int("by").unwrap_or(0)).collect(),
+            SlotSumRotations => op.ints("by").iter().fold(vec![0.0; operand(0).len()], |sum, &by| {
+                sum.into_iter().zip(rotated(by)).map(|(sum, term)| sum + term).collect()
+            }),
+            SlotOutput => {
+                let (port, tile) = port_tile();
+                outputs.push((port, tile, operand(0).clone()));
+                continue;
+            }
+            _ => continue,
+        };
+        vectors.insert(op.results[0], result);
+    }
+    outputs
+}

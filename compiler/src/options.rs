@@ -1,0 +1,51 @@
+//! What a user can ask of the compiler beside the source text.
+
+use std::collections::BTreeMap;
+
+/// Values of a public tensor.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TensorData {
+    /// Extent of each dimension.
+    pub shape: Vec<u32>,
+    /// Elements in row-major order.
+    pub values: Vec<f64>,
+}
+
+/// Options of a compilation. The same source and options give the same plan bytes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Options {
+    /// Values that replace those of `const` declarations, by name.
+    pub set: BTreeMap<String, f64>,
+    /// Training steps of a leveled plan; `None` takes as many as the modulus chain allows.
+    pub steps: Option<u32>,
+    /// Values of `weight` declarations, by name.
+    pub weights: BTreeMap<String, TensorData>,
+    /// Allows parameters below 128-bit security, for tests; the plan is stamped with it.
+    pub insecure_toy: bool,
+    /// Base-2 logarithm of the ring degree; `None` leaves it to the parameter search.
+    pub log_n: Option<u32>,
+    /// Base-2 logarithm of the scale; `None` leaves it to the parameter search.
+    pub log_scale: Option<u32>,
+    /// Largest predicted error of an output that is accepted, absolute.
+    pub precision: f64,
+    /// Width of a machine word of the target, in bits: 32 or 64.
+    pub word_bits: u32,
+    /// Threads assumed when time is predicted.
+    pub threads: u32,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            set: BTreeMap::new(),
+            steps: None,
+            weights: BTreeMap::new(),
+            insecure_toy: false,
+            log_n: None,
+            log_scale: None,
+            precision: 1e-4,
+            word_bits: 64,
+            threads: 2,
+        }
+    }
+}

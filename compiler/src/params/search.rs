@@ -1,0 +1,196 @@
+//! The search for parameters: for every scale and digit size that is secure and precise enough, the predicted time.
+
+use cipherloom_plan::{Key, WordCounts};
+
+use super::security::{SECURITY_BITS, largest_modulus_bits};
+use super::{Chain, prime_bits};
+use crate::analysis::cost::{Cost, CostModel};
+use crate::analysis::noise::{self, NoiseModel};
+use crate::analysis::rotation;
+use crate::diagnostic::{Code, Diagnostic};
+use crate::ir::Graph;
+use crate::pass::layout::Packed;
+use crate::pass::lower_ckks::{self, PortLevels, top_level};
+use crate::target::Target;
+
+/// Switching keys should not take more than this, expanded.
+pub const KEY_BUDGET_BYTES: u64 = 6_000_000_000;
+/// Of parameters within this factor of the fastest, the most precise are taken.
+const SLACK: f64 = 1.03;
+/// Most primes of a plan.
+const MOST_PRIMES: usize = 64;
+/// Assumed largest value of an output without a range.
+const UNKNOWN_BOUND: f64 = 64.0;
+
+/// What the search may choose from.
+#[derive(Clone, Debug)]
+pub struct Space {
+    /// log2 N.
+    pub log_n: u32,
+    /// log2 of the scale, if it is given.
+    pub log_scale: Option<u32>,
+    /// Bits of a machine word.
+    pub word_bits: u32,
+    /// Largest error of an output.
+    pub precision: f64,
+    /// Allows any modulus.
+    pub toy: bool,
+    /// The machine.
+    pub target: Target,
+}
+
+/// Parameters and the program lowered with them.
+#[derive(Clone, Debug)]
+pub struct Choice {
+    /// The modulus chain.
+    pub chain: Chain,
+    /// The special primes; none if no key is used.
+    pub special: Vec<u64>,
+    /// α.
+    pub digit_limbs: u32,
+    /// 0 for a toy whose modulus is too large.
+    pub security_bits: u16,
+    /// The program.
+    pub ckks: Graph,
+    /// Levels of the ports.
+    pub port_levels: PortLevels,
+    /// Its keys.
+    pub keys: Vec<Key>,
+    /// Bytes of all keys, expanded.
+    pub key_bytes: u64,
+    /// Predicted time and counts.
+    pub cost: Cost,
+    /// Standard deviation of the error of each output port's elements, in the tensor's units; 0 for sources.
+    pub errors: Vec<f64>,
+    /// Whether every error is within the precision asked for.
+    pub is_precise: bool,
+}
+
+impl Choice {
+    /// log2 of QP.
+    pub fn modulus_bits(&self) -> f64 {
+        self.chain.bits() + self.special.iter().map(|&prime| (prime as f64).log2()).sum::<f64>()
+    }
+}
+
+/// The best parameters for a program, or why there are none.
+pub fn run(packed: &Packed, space: &Space) -> Result<Choice, Diagnostic> {
+    let limit_bits = prime_bits(space.word_bits);
+    let allowed = largest_modulus_bits(space.log_n);
+    if allowed.is_none() && !space.toy {
+        return Err(Diagnostic::new(Code::Security, format!("ring degree 2^{} has no secure modulus", space.log_n))
+            .remedy("choose a ring degree from 2^10 to 2^17"));
+    }
+    let scales = match space.log_scale {
+        Some(log_scale) => log_scale..=log_scale,
+        None if space.word_bits == 32 => 18..=limit_bits - 1,
+        None => 30..=limit_bits - 1,
+    };
+    let mut candidates: Vec<Choice> = Vec::new();
+    let mut smallest: Option<f64> = None;
+    for log_scale in scales {
+        for choice in at_scale(packed, space, log_scale, limit_bits) {
+            let bits = choice.modulus_bits();
+            smallest = Some(smallest.map_or(bits, |smallest: f64| smallest.min(bits)));
+            let secure = allowed.is_some_and(|allowed| bits <= f64::from(allowed));
+            if secure || space.toy {
+                let security_bits = if secure && !space.toy { SECURITY_BITS } else { 0 };
+                candidates.push(Choice { security_bits, ..choice });
+            }
+        }
+    }
+    let key = |choice: &Choice| (!choice.is_precise, choice.key_bytes > KEY_BUDGET_BYTES);
+    let Some(best) = candidates.iter().map(key).min() else {
+        return Err(refuse(space, smallest, allowed));
+    };
+    candidates.retain(|choice| key(choice) == best);
+    let fastest = candidates.iter().map(|choice| choice.cost.seconds).fold(f64::INFINITY, f64::min);
+    candidates.retain(|choice| choice.cost.seconds <= fastest * SLACK);
+    let error = |choice: &Choice| choice.errors.iter().copied().fold(0.0, f64::max);
+    candidates.sort_by(|a, b| error(a).total_cmp(&error(b)).then(a.cost.seconds.total_cmp(&b.cost.seconds)));
+    candidates.into_iter().next().ok_or_else(|| refuse(space, smallest, allowed))
+}
+
+fn refuse(space: &Space, smallest: Option<f64>, allowed: Option<u32>) -> Diagnostic {
+    match (smallest, allowed) {
+        (Some(bits), Some(allowed)) if space.log_scale.is_some() => Diagnostic::new(
+            Code::Security,
+            format!("a modulus of {bits:.0} bits is not secure at ring degree 2^{}: at most {allowed} are", space.log_n),
+        )
+        .remedy("choose a smaller --log-scale, fewer steps or a larger ring"),
+        (Some(bits), Some(allowed)) => Diagnostic::new(
+            Code::Depth,
+            format!(
+                "the program needs a modulus of at least {bits:.0} bits; ring degree 2^{} allows {allowed}",
+                space.log_n
+            ),
+        )
+        .remedy("train fewer steps, use polynomials of lower degree, or a larger ring"),
+        _ => Diagnostic::new(Code::Depth, format!("there are not enough primes for ring degree 2^{}", space.log_n))
+            .remedy("train fewer steps"),
+    }
+}
+
+/// Level and size in bits of q_0 such that outputs fit: their largest value at the scale, a sign and a factor of two.
+fn base(packed: &Packed, log_scale: u32, limit_bits: u32) -> (u32, f64) {
+    let bound = packed
+        .ports
+        .iter()
+        .filter(|port| !port.is_source())
+        .map(|port| port.bound().unwrap_or(UNKNOWN_BOUND))
+        .fold(1.0, f64::max);
+    let scale = f64::from(log_scale);
+    let wanted = scale + bound.log2() + 2.0;
+    let most = f64::from(limit_bits) - 0.02;
+    let level = ((wanted - most) / scale).ceil().max(0.0) as u32;
+    (level, (wanted - f64::from(level) * scale).max(scale).min(most))
+}
+
+fn at_scale(packed: &Packed, space: &Space, log_scale: u32, limit_bits: u32) -> Vec<Choice> {
+    let (output_level, base_bits) = base(packed, log_scale, limit_bits);
+    let (levels, top) = top_level(&packed.graph, output_level);
+    let Some(chain) = Chain::new(space.log_n, log_scale, base_bits, top, limit_bits) else { return Vec::new() };
+    let (ckks, port_levels) = lower_ckks::run(&packed.graph, packed.ports.len(), &levels, &chain, output_level);
+    let keys = rotation::keys(&ckks, space.log_n);
+    let input_bounds: Vec<f64> = packed.ports.iter().map(|port| port.bound().unwrap_or(1.0)).collect();
+    let mut choices = Vec::new();
+    for digit_limbs in 1..=top + 1 {
+        let special = if keys.is_empty() { Some(Vec::new()) } else { chain.special(digit_limbs, limit_bits) };
+        let Some(special) = special.filter(|special| special.len() + chain.q.len() <= MOST_PRIMES) else { break };
+        let digits = (top + 1).div_ceil(digit_limbs);
+        if digit_limbs > 1 && (top + 1).div_ceil(digit_limbs - 1) == digits {
+            // As many digits as with smaller ones, and more special primes.
+            continue;
+        }
+        let model = CostModel { target: space.target, log_n: space.log_n, special: special.len() as u32, digit_limbs };
+        let words = WordCounts::new(space.log_n, special.len() as u32, digit_limbs);
+        let noise = NoiseModel {
+            chain: &chain,
+            special_bits: special.iter().map(|&prime| (prime as f64).log2()).sum(),
+            digit_limbs,
+            input_bounds: &input_bounds,
+        };
+        let mut errors = vec![0.0f64; packed.ports.len()];
+        for (port, _, deviation) in noise::outputs(&ckks, &noise) {
+            let factor = packed.ports[port as usize].layout.factor.abs();
+            errors[port as usize] = errors[port as usize].max(deviation / factor);
+        }
+        choices.push(Choice {
+            digit_limbs,
+            security_bits: 0,
+            key_bytes: keys.iter().map(|key| words.switching_key(key.level) * u64::from(space.word_bits) / 8).sum(),
+            cost: model.graph(&ckks),
+            is_precise: errors.iter().all(|&error| error <= space.precision),
+            errors,
+            special,
+            ckks: ckks.clone(),
+            port_levels: port_levels.clone(),
+            keys: keys.clone(),
+            chain: chain.clone(),
+        });
+        if keys.is_empty() {
+            break;
+        }
+    }
+    choices
+}

@@ -1,0 +1,65 @@
+//! Which factor a tensor had best leave outside its slots.
+//!
+//! A polynomial on [−R, R] wants its argument divided by R. Wherever the argument is made by sums and products whose
+//! factors are free to choose, the division costs no level if it is asked for early enough: this walk carries the wish
+//! from the polynomial back to the sums and inputs.
+
+use crate::approx::{Polynomial, PolynomialBasis};
+use crate::ir::{Graph, Opcode, Secrecy, Value};
+
+/// The wish for each value, by index.
+pub fn scale_hints(graph: &Graph) -> Vec<Option<f64>> {
+    use Opcode::*;
+    let mut hints = vec![None; graph.value_count()];
+    // Streams and inputs that are used as data keep their own scale; a wish goes to what is computed or carried.
+    let mut data = vec![false; graph.value_count()];
+    let secret = |value: Value| graph.ty(value).as_tensor().is_some_and(|ty| ty.secrecy == Secrecy::Secret);
+    let ops = graph.walk();
+    for &op in &ops {
+        let op = graph.op(op);
+        let is_data = match op.opcode {
+            TensorStream => true,
+            TensorInput => graph.ty(op.results[0]).as_tensor().is_some_and(|ty| ty.shape.len() > 1),
+            TensorTranspose | TensorBroadcast => data[op.operands[0].index()],
+            _ => false,
+        };
+        if is_data {
+            data[op.results[0].index()] = true;
+        }
+    }
+    let wish = |hints: &mut Vec<Option<f64>>, value: Value, hint: f64| {
+        let old = hints[value.index()];
+        hints[value.index()] = Some(old.map_or(hint, |old: f64| old.max(hint)));
+    };
+    for &op in ops.iter().rev() {
+        let op = graph.op(op);
+        if matches!(op.opcode, TensorPolynomial) {
+            if let Some(polynomial) = Polynomial::of(op) {
+                let half = match polynomial.basis {
+                    PolynomialBasis::Chebyshev => 0.5 * (polynomial.high - polynomial.low),
+                    PolynomialBasis::Monomial => polynomial.high.abs().max(polynomial.low.abs()),
+                };
+                if half.is_finite() && half > 0.0 {
+                    wish(&mut hints, op.operands[0], half);
+                }
+            }
+            continue;
+        }
+        let Some(hint) = op.results.first().and_then(|result| hints[result.index()]) else { continue };
+        match op.opcode {
+            TensorAdd | TensorSub | TensorNeg | TensorBroadcast | TensorTranspose | TensorSum | TensorMean => {
+                for &operand in &op.operands {
+                    wish(&mut hints, operand, hint);
+                }
+            }
+            TensorMul | TensorMatmul | TensorDiv => {
+                let factor = op.operands.iter().rev().find(|value| secret(**value) && !data[value.index()]);
+                if let Some(&factor) = factor {
+                    wish(&mut hints, factor, hint);
+                }
+            }
+            _ => {}
+        }
+    }
+    hints
+}

@@ -1,0 +1,31 @@
+//! Passes: one file each, each a function from graph to graph.
+//!
+//! Tensor passes, in the order of the pipeline (differentiation, which comes first, is [`crate::grad`]; the range
+//! check [`crate::analysis::range::check`] follows it while the loop is still rolled, so that it speaks of each place
+//! in the source once):
+//!
+//! 1. [`unroll`]: training loops become `steps` copies of the step;
+//! 2. [`fold`]: constants, algebra, scalars merged, common subexpressions, dead code;
+//! 3. [`approximate`]: functions become polynomials;
+//! 4. [`fold`] again: scalars move into the polynomials;
+//! 5. [`crate::analysis::range::annotate`]: every value gets the interval that holds it.
+//!
+//! From tensors to a plan:
+//!
+//! 6. [`layout`]: tensors become packed vectors, with [`polynomial`] for polynomials;
+//! 7. [`simplify_slots`]: equal operations once, successive factors together, dead code;
+//! 8. [`levels`] and [`lower_ckks`]: vectors become ciphertexts with level and scale;
+//! 9. [`schedule`]: an order in which few ciphertexts live;
+//! 10. [`memory`]: where each of them stands.
+
+pub mod approximate;
+pub mod fold;
+pub mod layout;
+pub mod levels;
+pub mod lower_ckks;
+pub mod memory;
+pub mod polynomial;
+pub mod rewrite;
+pub mod schedule;
+pub mod simplify_slots;
+pub mod unroll;

@@ -1,0 +1,124 @@
+//! Orders operations so that few ciphertexts live at one time.
+//!
+//! Each training step is made from its sinks (what later steps and outputs read) backwards: an operation comes right
+//! before the first that needs it, and of its operands those that are computed come before those that are only loaded.
+//! So inputs and plaintexts are loaded just before their use. What reads a stream stays in that stream's step.
+
+use crate::ir::{Graph, OpData, OpId, Opcode, Value};
+
+/// The same program in another order.
+pub fn run(old: &Graph) -> Graph {
+    let ops = old.walk();
+    let steps = segments(old, &ops);
+    let mut emitter = Emitter {
+        old,
+        new: Graph::new(old.name.clone()),
+        map: vec![None; old.value_count()],
+        done: vec![false; ops.len()],
+    };
+    // A sink is read by a later segment than its own, or by an output.
+    let mut sinks: Vec<(usize, OpId)> = Vec::new();
+    let mut last_use: Vec<usize> = vec![0; old.value_count()];
+    for &op in &ops {
+        let data = old.op(op);
+        let reader = if data.opcode == Opcode::CkksOutput { usize::MAX } else { steps[op.index()].unwrap_or(0) };
+        for &operand in &data.operands {
+            last_use[operand.index()] = last_use[operand.index()].max(reader);
+        }
+    }
+    for &op in &ops {
+        if let (Some(step), Some(&result)) = (steps[op.index()], old.op(op).results.first()) {
+            if last_use[result.index()] > step {
+                sinks.push((step, op));
+            }
+        }
+    }
+    let mut step = 0;
+    let close = |emitter: &mut Emitter<'_>, step: usize| {
+        for &(_, op) in sinks.iter().filter(|(own, _)| *own == step) {
+            emitter.emit(op);
+        }
+    };
+    for &op in &ops {
+        if old.op(op).opcode == Opcode::CkksStep {
+            close(&mut emitter, step);
+            step += 1;
+            emitter.emit(op);
+        }
+    }
+    close(&mut emitter, step);
+    for &op in ops.iter().filter(|op| old.op(**op).opcode == Opcode::CkksOutput) {
+        emitter.emit(op);
+    }
+    emitter.new
+}
+
+/// For each operation by index, the step that it belongs to, counted from 1: the latest of the streams that it depends
+/// on. `None` if it depends on no stream.
+fn segments(graph: &Graph, ops: &[OpId]) -> Vec<Option<usize>> {
+    let count = ops.iter().map(|op| op.index() + 1).max().unwrap_or(0);
+    let mut segments = vec![None; count];
+    // Which number a step's index has among the markers.
+    let indices: Vec<Option<i64>> = ops
+        .iter()
+        .filter(|op| graph.op(**op).opcode == Opcode::CkksStep)
+        .map(|op| graph.op(*op).int("index"))
+        .collect();
+    for &op in ops {
+        let data = graph.op(op);
+        let own = data.int("step").filter(|_| data.opcode == Opcode::CkksInput);
+        let own = own.and_then(|step| indices.iter().position(|index| *index == Some(step))).map(|at| at + 1);
+        let before = data.operands.iter().filter_map(|&operand| graph.defining_op(operand));
+        segments[op.index()] = before.filter_map(|op| segments[op.index()]).chain(own).max();
+    }
+    segments
+}
+
+struct Emitter<'g> {
+    old: &'g Graph,
+    new: Graph,
+    map: Vec<Option<Value>>,
+    done: Vec<bool>,
+}
+
+impl Emitter<'_> {
+    /// Emits what an operation needs and then itself. An explicit stack: programs are deep.
+    fn emit(&mut self, root: OpId) {
+        let mut stack = vec![(root, false)];
+        while let Some((op, ready)) = stack.pop() {
+            if self.is_done(op) {
+                continue;
+            }
+            if ready {
+                self.append(op);
+                continue;
+            }
+            stack.push((op, true));
+            let data = self.old.op(op);
+            let mut before: Vec<OpId> = data.operands.iter().filter_map(|&value| self.old.defining_op(value)).collect();
+            // Popped last to first: loads go to the bottom, so that they come last.
+            before.reverse();
+            before.sort_by_key(|&op| !self.old.op(op).operands.is_empty());
+            stack.extend(before.into_iter().filter(|&op| !self.is_done(op)).map(|op| (op, false)));
+        }
+    }
+
+    fn is_done(&self, op: OpId) -> bool {
+        self.done.get(op.index()).copied().unwrap_or(false)
+    }
+
+    fn append(&mut self, op: OpId) {
+        let data = self.old.op(op);
+        let operands = data.operands.iter().filter_map(|operand| self.map[operand.index()]).collect();
+        let types: Vec<_> = data.results.iter().map(|&result| self.old.ty(result).clone()).collect();
+        let block = self.new.body();
+        let copy = self.new.append(block, OpData { operands, ..data.clone() }, types);
+        for (&result, &own) in data.results.iter().zip(&self.new.op(copy).results) {
+            self.map[result.index()] = Some(own);
+        }
+        if self.done.len() <= op.index() {
+            self.done.resize(op.index() + 1, false);
+        }
+        self.done[op.index()] = true;
+    }
+}

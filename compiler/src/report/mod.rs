@@ -1,0 +1,130 @@
+//! What people look at: everything that a plan's bytes say, as a value that prints as text and serialises as JSON.
+//!
+//! A report is made from the plan alone, never from the compiler's IR, so that it is true of any plan, whoever made it.
+//! The source text, where it is at hand, only turns byte offsets into lines.
+
+mod keys;
+mod memory;
+mod notes;
+mod parameters;
+mod ports;
+#[cfg(test)]
+mod tests;
+mod text;
+mod timeline;
+
+use cipherloom_plan::Plan;
+use serde::Serialize;
+
+pub use keys::{KeyReport, KeysReport};
+pub use memory::{MemoryReport, PeakGroup};
+pub use notes::{approximations, layouts};
+pub use parameters::ParametersReport;
+pub use ports::PortReport;
+pub use text::{bytes, seconds, table};
+pub use timeline::{OperationCount, Stage, StepReport, Timeline};
+
+use crate::source::{Source, Span};
+
+/// A plan, described.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Report {
+    /// The graph's name.
+    pub name: String,
+    /// The plan's hash, in hexadecimal.
+    pub hash: String,
+    /// Ring, chain, security.
+    pub parameters: ParametersReport,
+    /// Where data come in and go out, with the predicted error of what goes out.
+    pub ports: Vec<PortReport>,
+    /// What happens at which level.
+    pub timeline: Timeline,
+    /// The switching keys.
+    pub keys: KeysReport,
+    /// The memory of a run.
+    pub memory: MemoryReport,
+    /// Predicted seconds of the whole run.
+    pub seconds: f64,
+    /// Predicted seconds of one training step.
+    pub seconds_per_step: f64,
+    /// Bytes of all encrypted inputs and of one mini-batch of every stream.
+    pub input_bytes: u64,
+    /// Bytes of all outputs and reveals.
+    pub output_bytes: u64,
+    /// Bootstraps of the run.
+    pub bootstraps: u64,
+    /// What the compiler remarked when it made the plan; empty when the plan was read from a file.
+    pub notes: Vec<String>,
+}
+
+impl Report {
+    /// Describes a plan. `source` is the text that it was compiled from, if it is at hand; `notes` are the remarks of the
+    /// compilation.
+    pub fn new(plan: &Plan<'_>, source: Option<&Source>, notes: &[String]) -> Self {
+        let estimates = plan.estimates();
+        Self {
+            name: plan.name().to_owned(),
+            hash: plan.hash().iter().map(|byte| format!("{byte:02x}")).collect(),
+            parameters: ParametersReport::new(&plan.parameters()),
+            ports: plan.ports().map(|port| PortReport::new(&port)).collect(),
+            timeline: Timeline::new(plan, source),
+            keys: KeysReport::new(plan),
+            memory: MemoryReport::new(plan, source),
+            seconds: estimates.seconds,
+            seconds_per_step: estimates.seconds_per_step,
+            input_bytes: estimates.input_bytes,
+            output_bytes: estimates.output_bytes,
+            // The instruction set has no mod-raise: whatever a plan does, it does within its chain.
+            bootstraps: 0,
+            notes: notes.to_vec(),
+        }
+    }
+
+    /// Number of instructions of the plan.
+    pub fn instructions(&self) -> usize {
+        let steps = &self.timeline.steps;
+        steps.first().map_or(0, |step| step.first_instruction)
+            + steps.iter().map(|step| step.instructions).sum::<usize>()
+    }
+}
+
+/// The part of the source that instructions come from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+pub struct Place {
+    /// First byte in the source text.
+    pub start: u32,
+    /// One past the last byte.
+    pub end: u32,
+    /// Line of the first byte, counted from 1, where the source is at hand.
+    pub line: Option<usize>,
+    /// What stands there, on one line, where the source is at hand.
+    pub text: Option<String>,
+}
+
+impl Place {
+    /// A place in the source; line and text only where the source is at hand.
+    fn new(span: Span, source: Option<&Source>) -> Self {
+        let source = source.filter(|_| !span.is_none());
+        Self {
+            start: span.start,
+            end: span.end,
+            line: source.map(|source| source.position(span.start).0),
+            text: source.map(|source| {
+                source
+                    .slice(span)
+                    .split_whitespace()
+                    .collect::<Vec<_>>()
+                    .join(" ")
+            }),
+        }
+    }
+
+    /// Where instruction `index` comes from.
+    fn of(plan: &Plan<'_>, source: Option<&Source>, index: usize) -> Self {
+        let span = plan.span(index).map(|span| Span {
+            start: span.start,
+            end: span.end,
+        });
+        Self::new(span.unwrap_or_default(), source)
+    }
+}

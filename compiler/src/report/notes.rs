@@ -1,0 +1,106 @@
+//! What only the compilation knows, as lines for people.
+
+use super::Place;
+use super::text::{place, seconds, table};
+use crate::pass::approximate::Use;
+use crate::pipeline::LayoutAlternative;
+use crate::source::Source;
+
+/// Layouts that are listed; the compiler compares many more.
+const LISTED: usize = 10;
+
+/// One line for each function that a polynomial stands for.
+pub fn approximations(uses: &[Use], source: &Source) -> Vec<String> {
+    let line = |used: &Use| {
+        format!(
+            "{} on [{}, {}] is a polynomial of degree {}, {} levels, off by at most {:.1e} ({})",
+            used.function,
+            used.interval.0,
+            used.interval.1,
+            used.degree,
+            used.depth,
+            used.error,
+            place(&Place::new(used.span, Some(source)))
+        )
+    };
+    uses.iter().map(line).collect()
+}
+
+/// A table of the layouts that were compared, the one taken first.
+pub fn layouts(alternatives: &[LayoutAlternative]) -> Vec<String> {
+    let header = [
+        "layout",
+        "ciphertexts",
+        "levels",
+        "key switches",
+        "decompositions",
+        "products",
+        "predicted",
+    ];
+    let mut rows = vec![header.map(str::to_owned).to_vec()];
+    rows.extend(alternatives.iter().take(LISTED).map(|layout| {
+        vec![
+            layout.description.clone(),
+            layout.tiles.to_string(),
+            layout.levels.to_string(),
+            layout.key_switches.to_string(),
+            layout.decompositions.to_string(),
+            layout.products.to_string(),
+            seconds(layout.seconds),
+        ]
+    }));
+    let mut lines =
+        vec!["layouts, slots of extent from the fast to the slow place; the first is taken:".to_owned()];
+    lines.extend(table(&rows, "<>>>>>>").lines().map(|line| format!("  {line}")));
+    if alternatives.len() > LISTED {
+        lines.push(format!("  and {} slower ones", alternatives.len() - LISTED));
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::Span;
+
+    #[test]
+    fn a_polynomial_is_told_with_its_place() {
+        let source = Source::new("a.loom", "graph a {\n  reveal sigmoid(x, range: 3);\n}");
+        let span = Span::new(19, 37);
+        let used = Use {
+            function: "sigmoid".into(),
+            span,
+            interval: (-3.0, 3.0),
+            degree: 7,
+            depth: 3,
+            error: 1.25e-5,
+        };
+        let lines = approximations(&[used], &source);
+        assert_eq!(
+            lines,
+            [
+                "sigmoid on [-3, 3] is a polynomial of degree 7, 3 levels, off by at most 1.2e-5 (2: sigmoid(x, range: 3))"
+            ]
+        );
+    }
+
+    #[test]
+    fn the_list_of_layouts_ends_somewhere() {
+        let layout = |index: u32| LayoutAlternative {
+            description: format!("{} of 384", 1 << index),
+            tiles: 12 - index,
+            levels: 6,
+            key_switches: 90 + index,
+            decompositions: 40,
+            products: 24,
+            seconds: 1.0 + f64::from(index),
+        };
+        let lines = layouts(&(0..12).map(layout).collect::<Vec<_>>());
+        assert_eq!(lines.len(), 1 + 1 + LISTED + 1);
+        assert_eq!(
+            lines[2],
+            "  1 of 384             12       6            90              40        24     1.00 s"
+        );
+        assert_eq!(lines.last().map(String::as_str), Some("  and 2 slower ones"));
+    }
+}

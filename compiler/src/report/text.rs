@@ -1,0 +1,413 @@
+//! Reports as text: sections of aligned columns, at most as wide as a terminal.
+
+use std::fmt::{self, Display, Write};
+
+use super::{KeyReport, OperationCount, Place, Report, Stage, StepReport};
+
+/// Longest piece of source text that is quoted, in characters.
+const QUOTE: usize = 36;
+/// Rows shown of a list that may be long.
+const ROWS: usize = 12;
+
+impl Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = String::new();
+        let _ = writeln!(
+            text,
+            "graph {}, plan {}",
+            self.name,
+            &self.hash[..self.hash.len().min(16)]
+        );
+        self.parameters(&mut text);
+        self.ports(&mut text);
+        self.steps(&mut text);
+        self.keys(&mut text);
+        self.memory(&mut text);
+        self.predictions(&mut text);
+        if !self.notes.is_empty() {
+            section(&mut text, "Notes of the compilation");
+            self.notes.iter().for_each(|note| push_line(&mut text, note));
+        }
+        f.write_str(&text)
+    }
+}
+
+impl Report {
+    fn parameters(&self, text: &mut String) {
+        let p = &self.parameters;
+        section(text, "Parameters");
+        let security = match p.toy {
+            true => "NONE: toy parameters for tests, which protect nothing".to_owned(),
+            false => format!("{} bits, classical", p.security_bits),
+        };
+        let rows = [
+            (
+                "ring degree",
+                format!("2^{}, {} slots, {}-bit words", p.log_n, p.slots, p.word_bits),
+            ),
+            ("security", security),
+            ("modulus", format!("log2 QP = {:.1}", p.log_qp)),
+            (
+                "chain",
+                format!(
+                    "{} primes, {} bits: levels 0 to {}",
+                    p.chain_bits.len(),
+                    run_lengths(&p.chain_bits),
+                    p.chain_bits.len().saturating_sub(1)
+                ),
+            ),
+            (
+                "special primes",
+                format!(
+                    "{}, {} bits; {} digits, α = {}",
+                    p.special_bits.len(),
+                    run_lengths(&p.special_bits),
+                    p.digits,
+                    p.digit_limbs
+                ),
+            ),
+            ("scale", format!("2^{:.2}", p.log_scale)),
+            ("training steps", p.steps.to_string()),
+            ("bootstraps", self.bootstraps.to_string()),
+        ];
+        rows.iter()
+            .for_each(|(name, value)| push_line(text, &format!("{name:<16}{value}")));
+    }
+
+    fn ports(&self, text: &mut String) {
+        section(text, "Inputs and outputs");
+        let mut rows = vec![row([
+            "",
+            "name",
+            "shape",
+            "range",
+            "ciphertexts",
+            "level",
+            "scale",
+            "predicted error",
+        ])];
+        for port in &self.ports {
+            let error = match port.precision_bits {
+                Some(bits) => format!("{:.1e} ({bits:.1} bits)", port.error),
+                None => String::new(),
+            };
+            rows.push(vec![
+                port.kind.to_owned(),
+                port.name.clone(),
+                format!("{:?}", port.shape),
+                format!("[{}, {}]", port.range[0], port.range[1]),
+                port.tiles.to_string(),
+                port.level.to_string(),
+                format!("2^{:.2}", port.log_scale),
+                error,
+            ]);
+        }
+        push_table(text, &rows, "<<<<>>><");
+    }
+
+    fn steps(&self, text: &mut String) {
+        let timeline = &self.timeline;
+        if !timeline.before.is_empty() {
+            section(text, "Before the first step");
+            stages(text, &timeline.before);
+        }
+        section(
+            text,
+            if self.parameters.steps > 0 {
+                "First step, level by level"
+            } else {
+                "Level by level"
+            },
+        );
+        stages(text, &timeline.stages);
+        if timeline.steps.len() > 1 {
+            section(text, "Steps");
+            let header = row([
+                "step",
+                "levels",
+                "instructions",
+                "products",
+                "plain products",
+                "key switches",
+            ]);
+            let step = |(index, step): (usize, &StepReport)| {
+                vec![
+                    match step.runs {
+                        1 => (index + 1).to_string(),
+                        runs => format!("{} × {runs}", index + 1),
+                    },
+                    format!("{} to {}", step.highest_level, step.lowest_level),
+                    step.instructions.to_string(),
+                    step.products.to_string(),
+                    step.plain_products.to_string(),
+                    step.key_switches.to_string(),
+                ]
+            };
+            let rows: Vec<_> = [header]
+                .into_iter()
+                .chain(timeline.steps.iter().enumerate().map(step))
+                .collect();
+            push_table(text, &rows, "><>>>>");
+        }
+        section(text, "Operations of the whole run");
+        push_line(text, &operations(&timeline.operations));
+    }
+
+    fn keys(&self, text: &mut String) {
+        let keys = &self.keys;
+        section(text, "Keys");
+        push_line(
+            text,
+            &format!(
+                "{} switching keys, {} in memory, about {} in a file, used {} times",
+                keys.keys.len(),
+                bytes(keys.memory_bytes),
+                bytes(keys.file_bytes),
+                keys.uses
+            ),
+        );
+        let mut sorted: Vec<&KeyReport> = keys.keys.iter().collect();
+        sorted.sort_by_key(|key| {
+            (
+                key.kind != "relinearise",
+                std::cmp::Reverse(key.uses),
+                key.rotation,
+            )
+        });
+        let mut rows = vec![row(["key", "level", "uses", "bytes"])];
+        for key in sorted {
+            let name = match key.kind {
+                "rotate" => format!("rotate by {}", key.rotation),
+                "conjugate" if key.rotation != 0 => format!("conjugate, rotate by {}", key.rotation),
+                kind => kind.to_owned(),
+            };
+            rows.push(vec![
+                name,
+                key.level.to_string(),
+                key.uses.to_string(),
+                bytes(key.bytes),
+            ]);
+        }
+        push_table(text, &rows, "<>>>");
+    }
+
+    fn memory(&self, text: &mut String) {
+        let memory = &self.memory;
+        section(text, "Memory of the server");
+        let rows = [
+            ("total", memory.total_bytes, ""),
+            ("keys", memory.key_bytes, ""),
+            ("values", memory.buffer_bytes, "arena"),
+            ("scratch", memory.scratch_bytes, "arena"),
+            ("ring tables", memory.table_bytes, ""),
+            ("encoder", memory.encoder_bytes, ""),
+        ];
+        let rows: Vec<_> = rows
+            .iter()
+            .map(|(name, count, note)| row([*name, &bytes(*count), *note]))
+            .collect();
+        push_table(text, &rows, "<><");
+        push_line(
+            text,
+            &format!(
+                "At most {} of values are alive at once, at instruction {} ({}):",
+                bytes(memory.peak_live_bytes),
+                memory.peak_instruction,
+                place(&memory.peak_place)
+            ),
+        );
+        let rows: Vec<_> = memory
+            .peak
+            .iter()
+            .take(ROWS)
+            .map(|group| {
+                vec![
+                    bytes(group.bytes),
+                    format!("{} × {}", group.count, group.made_by),
+                    format!("level {}", group.level),
+                    place(&group.place),
+                ]
+            })
+            .collect();
+        push_table(text, &rows, "><<<");
+        if let Some(rest) = memory.peak.get(ROWS..).filter(|rest| !rest.is_empty()) {
+            let sum = rest.iter().map(|group| group.bytes).sum();
+            push_line(
+                text,
+                &format!("and {} in {} smaller groups", bytes(sum), rest.len()),
+            );
+        }
+    }
+
+    fn predictions(&self, text: &mut String) {
+        section(text, "Predicted");
+        let per_step = match self.parameters.steps {
+            0 => String::new(),
+            _ => format!(", {} per step", seconds(self.seconds_per_step)),
+        };
+        push_line(
+            text,
+            &format!("{:<16}{}{per_step}", "time", seconds(self.seconds)),
+        );
+        push_line(
+            text,
+            &format!(
+                "{:<16}{} in, {} out",
+                "traffic",
+                bytes(self.input_bytes),
+                bytes(self.output_bytes)
+            ),
+        );
+    }
+}
+
+/// Rows as lines of aligned columns, two spaces between them; `align` has a `<` or `>` for each column.
+pub fn table(rows: &[Vec<String>], align: &str) -> String {
+    let align: Vec<char> = align.chars().collect();
+    let width = |column: usize| {
+        rows.iter()
+            .filter_map(|row| row.get(column))
+            .map(|cell| cell.chars().count())
+            .max()
+            .unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..align.len()).map(width).collect();
+    let mut text = String::new();
+    for row in rows {
+        let cells: Vec<String> = row
+            .iter()
+            .zip(&widths)
+            .zip(&align)
+            .map(|((cell, &width), align)| match align {
+                '>' => format!("{cell:>width$}"),
+                _ => format!("{cell:<width$}"),
+            })
+            .collect();
+        text.push_str(cells.join("  ").trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+/// A number of bytes with three digits and a binary unit.
+pub fn bytes(count: u64) -> String {
+    let units = ["B", "KiB", "MiB", "GiB", "TiB"];
+    let mut value = count as f64;
+    let mut unit = 0;
+    while value >= 1000.0 && unit + 1 < units.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    match value {
+        _ if unit == 0 => format!("{count} B"),
+        ..10.0 => format!("{value:.2} {}", units[unit]),
+        ..100.0 => format!("{value:.1} {}", units[unit]),
+        _ => format!("{value:.0} {}", units[unit]),
+    }
+}
+
+/// A duration, in the unit that reads best.
+pub fn seconds(value: f64) -> String {
+    let whole = value.round() as u64;
+    match value {
+        ..1e-3 => format!("{:.0} µs", value * 1e6),
+        ..1.0 => format!("{:.0} ms", value * 1e3),
+        ..100.0 => format!("{value:.2} s"),
+        ..6000.0 => format!("{} min {:02} s", whole / 60, whole % 60),
+        _ => format!("{} h {:02} min", whole / 3600, whole % 3600 / 60),
+    }
+}
+
+fn row<const COLUMNS: usize>(cells: [&str; COLUMNS]) -> Vec<String> {
+    cells.into_iter().map(str::to_owned).collect()
+}
+
+fn section(text: &mut String, title: &str) {
+    let _ = writeln!(text, "\n{title}");
+}
+
+fn push_line(text: &mut String, line: &str) {
+    let _ = writeln!(text, "  {}", line.trim_end());
+}
+
+fn push_table(text: &mut String, rows: &[Vec<String>], align: &str) {
+    table(rows, align).lines().for_each(|line| push_line(text, line));
+}
+
+fn stages(text: &mut String, stages: &[Stage]) {
+    let mut rows = vec![row(["level", "scale", "source", "operations"])];
+    rows.extend(stages.iter().map(|stage| {
+        vec![
+            stage.level.to_string(),
+            stage
+                .log_scale
+                .map(|scale| format!("2^{scale:.2}"))
+                .unwrap_or_default(),
+            place(&stage.place),
+            operations(&stage.operations),
+        ]
+    }));
+    push_table(text, &rows, "><<<");
+}
+
+fn operations(counts: &[OperationCount]) -> String {
+    let list: Vec<String> = counts
+        .iter()
+        .map(|OperationCount { operation, count }| match count {
+            1 => (*operation).to_owned(),
+            _ => format!("{count} {operation}"),
+        })
+        .collect();
+    list.join(", ")
+}
+
+/// A line of the source and what stands there, or byte offsets without the source.
+pub(super) fn place(place: &Place) -> String {
+    match (&place.line, &place.text) {
+        (Some(line), Some(text)) if text.chars().count() > QUOTE => {
+            let start: String = text.chars().take(QUOTE - 1).collect();
+            format!("{line}: {start}…")
+        }
+        (Some(line), Some(text)) => format!("{line}: {text}"),
+        _ if place.start == place.end => "—".to_owned(),
+        _ => format!("bytes {}..{}", place.start, place.end),
+    }
+}
+
+/// `50 + 12 × 40`: numbers rounded, equal neighbours together.
+fn run_lengths(bits: &[f64]) -> String {
+    let rounded: Vec<i64> = bits.iter().map(|bits| bits.round() as i64).collect();
+    let runs: Vec<String> = rounded
+        .chunk_by(|a, b| a == b)
+        .map(|run| match run {
+            [bits] => bits.to_string(),
+            run => format!("{} × {}", run.len(), run[0]),
+        })
+        .collect();
+    runs.join(" + ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn units_keep_three_digits() {
+        assert_eq!(bytes(0), "0 B");
+        assert_eq!(bytes(999), "999 B");
+        assert_eq!(bytes(1000), "0.98 KiB");
+        assert_eq!(bytes(20 << 20), "20.0 MiB");
+        assert_eq!(bytes(5 << 30), "5.00 GiB");
+        assert_eq!(seconds(0.0000421), "42 µs");
+        assert_eq!(seconds(0.25), "250 ms");
+        assert_eq!(seconds(12.345), "12.35 s");
+        assert_eq!(seconds(125.0), "2 min 05 s");
+        assert_eq!(seconds(7260.0), "2 h 01 min");
+    }
+
+    #[test]
+    fn neighbours_are_counted() {
+        assert_eq!(run_lengths(&[49.9, 40.0, 40.01, 39.99, 41.0]), "50 + 3 × 40 + 41");
+        assert_eq!(run_lengths(&[]), "");
+    }
+}

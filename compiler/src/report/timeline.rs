@@ -1,0 +1,235 @@
+//! What happens at which level, step by step.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use cipherloom_plan::{Dst, Op, Plan};
+use serde::Serialize;
+
+use super::Place;
+use crate::source::Source;
+
+/// What a run does.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Timeline {
+    /// Every kind of operation in the whole run; the body of a loop counts as often as it runs.
+    pub operations: Vec<OperationCount>,
+    /// The training steps; a plan without any is one step.
+    pub steps: Vec<StepReport>,
+    /// Level by level, what comes before the first step.
+    pub before: Vec<Stage>,
+    /// Level by level, what the first step does. (If it is the only one, what follows it too.)
+    pub stages: Vec<Stage>,
+}
+
+/// How often an operation is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct OperationCount {
+    /// Its mnemonic.
+    pub operation: &'static str,
+    /// How often.
+    pub count: u64,
+}
+
+/// A training step, in the order of the plan.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct StepReport {
+    /// How often it runs.
+    pub runs: u64,
+    /// Its first instruction.
+    pub first_instruction: usize,
+    /// Its number of instructions.
+    pub instructions: usize,
+    /// The highest level of a value in it.
+    pub highest_level: u8,
+    /// The lowest level of a value in it.
+    pub lowest_level: u8,
+    /// Products of two ciphertexts.
+    pub products: u64,
+    /// Products of a ciphertext and a public value.
+    pub plain_products: u64,
+    /// Key switches: rotations and relinearisations.
+    pub key_switches: u64,
+}
+
+/// The instructions of a step that have the same level and come from the same part of the source.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Stage {
+    /// The level.
+    pub level: u8,
+    /// log2 of the scale of the last ciphertext made.
+    pub log_scale: Option<f64>,
+    /// Where the instructions come from.
+    pub place: Place,
+    /// The first of them.
+    pub first_instruction: usize,
+    /// What they do.
+    pub operations: Vec<OperationCount>,
+}
+
+impl Timeline {
+    pub(super) fn new(plan: &Plan<'_>, source: Option<&Source>) -> Self {
+        let scales = log_scales(plan);
+        let runs = runs(plan);
+        let instructions: Vec<_> = plan.instructions().collect();
+        let mut operations = Counter::default();
+        instructions
+            .iter()
+            .zip(&runs)
+            .for_each(|(instruction, &runs)| operations.add(instruction.op, runs));
+
+        let mut starts: Vec<usize> = (0..instructions.len())
+            .filter(|&index| instructions[index].op == Op::Step)
+            .collect();
+        let first = starts.first().copied().unwrap_or(0);
+        if starts.is_empty() {
+            starts.push(0);
+        }
+        let ends = starts[1..].iter().copied().chain([instructions.len()]);
+        let segments: Vec<_> = starts
+            .iter()
+            .copied()
+            .zip(ends)
+            .map(|(start, end)| start..end)
+            .collect();
+        let stages = |range: std::ops::Range<usize>| {
+            let mut groups: BTreeMap<(u8, Place), (usize, Option<f64>, Counter)> = BTreeMap::new();
+            for index in range {
+                let instruction = &instructions[index];
+                if !instruction.op.signature().level {
+                    continue;
+                }
+                let place = Place::of(plan, source, index);
+                let group =
+                    groups
+                        .entry((instruction.level, place))
+                        .or_insert((index, None, Counter::default()));
+                group.1 = scales[index].or(group.1);
+                group.2.add(instruction.op, 1);
+            }
+            let mut stages: Vec<Stage> = groups
+                .into_iter()
+                .map(
+                    |((level, place), (first_instruction, log_scale, operations))| Stage {
+                        level,
+                        log_scale,
+                        place,
+                        first_instruction,
+                        operations: operations.list(),
+                    },
+                )
+                .collect();
+            stages.sort_by_key(|stage| (Reverse(stage.level), stage.first_instruction));
+            stages
+        };
+        Self {
+            operations: operations.list(),
+            steps: segments
+                .iter()
+                .map(|range| StepReport::new(&instructions, &runs, range.clone()))
+                .collect(),
+            before: stages(0..first),
+            stages: segments
+                .first()
+                .map(|range| stages(range.clone()))
+                .unwrap_or_default(),
+        }
+    }
+}
+
+impl StepReport {
+    fn new(
+        instructions: &[cipherloom_plan::Instruction],
+        runs: &[u64],
+        range: std::ops::Range<usize>,
+    ) -> Self {
+        let body = &instructions[range.clone()];
+        let count = |wanted: fn(Op) -> bool| -> u64 { body.iter().filter(|i| wanted(i.op)).count() as u64 };
+        let levels = || body.iter().filter(|i| i.op.signature().level).map(|i| i.level);
+        Self {
+            runs: runs.get(range.start).copied().unwrap_or(1),
+            first_instruction: range.start,
+            instructions: body.len(),
+            highest_level: levels().max().unwrap_or(0),
+            lowest_level: levels().min().unwrap_or(0),
+            products: count(|op| matches!(op, Op::Mul | Op::MulAcc | Op::Square)),
+            plain_products: count(|op| matches!(op, Op::MulPlain | Op::MulPlainAcc | Op::MulScalar)),
+            key_switches: count(|op| matches!(op, Op::Relinearize | Op::Rotate | Op::RotateAcc)),
+        }
+    }
+}
+
+/// Counts by operation, listed in the order of the instruction table.
+#[derive(Default)]
+struct Counter(BTreeMap<Op, u64>);
+
+impl Counter {
+    fn add(&mut self, op: Op, count: u64) {
+        *self.0.entry(op).or_default() += count;
+    }
+
+    fn list(&self) -> Vec<OperationCount> {
+        self.0
+            .iter()
+            .map(|(op, &count)| OperationCount {
+                operation: op.mnemonic(),
+                count,
+            })
+            .collect()
+    }
+}
+
+/// How often each instruction runs.
+fn runs(plan: &Plan<'_>) -> Vec<u64> {
+    let mut nest = vec![1_u64];
+    plan.instructions()
+        .map(|instruction| {
+            let here = *nest.last().unwrap_or(&1);
+            match instruction.op {
+                Op::Loop => nest.push(here.saturating_mul(u64::from(instruction.a))),
+                Op::End => drop(nest.pop()),
+                _ => {}
+            }
+            here
+        })
+        .collect()
+}
+
+/// log2 of the scale of the ciphertext that each instruction makes, followed from the ports through one pass.
+fn log_scales(plan: &Plan<'_>) -> Vec<Option<f64>> {
+    let mut scales: Vec<Option<f64>> = vec![None; plan.buffers().len()];
+    let q = plan.parameters().q();
+    plan.instructions()
+        .map(|instruction| {
+            if instruction.op.signature().dst == Dst::None {
+                return None;
+            }
+            let a = scales.get(instruction.a as usize).copied().flatten();
+            let b = scales.get(instruction.b as usize).copied().flatten();
+            let scalar = || {
+                plan.scalar(instruction.b as usize)
+                    .map(|scalar| scalar.scale().log2())
+            };
+            let scale = match instruction.op {
+                Op::Input | Op::Stream | Op::StateLoad => {
+                    plan.port(instruction.a as usize).map(|port| port.scale().log2())
+                }
+                Op::Encode => plan
+                    .constant(instruction.a as usize)
+                    .map(|constant| constant.scale().log2()),
+                Op::Mul | Op::MulAcc | Op::MulPlain | Op::MulPlainAcc => a.zip(b).map(|(a, b)| a + b),
+                Op::Square => a.map(|a| 2.0 * a),
+                Op::MulScalar => a.zip(scalar()).map(|(a, b)| a + b),
+                Op::Rescale => {
+                    let prime = q.get(usize::from(instruction.level) + 1);
+                    a.zip(prime).map(|(a, prime)| a - (prime as f64).log2())
+                }
+                _ => a,
+            };
+            if let Some(target) = scales.get_mut(instruction.dst as usize) {
+                *target = scale;
+            }
+            scale.filter(|_| instruction.op != Op::Encode)
+        })
+        .collect()
+}
