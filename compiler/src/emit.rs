@@ -30,8 +30,11 @@ pub struct Claims {
 /// The plan as data and as bytes, parsed and verified.
 pub fn run(packed: &Packed, choice: &Choice, claims: Claims) -> Result<(PlanData, Vec<u8>), Diagnostic> {
     let data = plan(packed, choice, claims)?;
-    let bytes = data.encode().map_err(|error| internal(format!("the plan was not encoded: {error}")))?;
-    let plan = Plan::parse(&bytes).map_err(|error| internal(format!("the plan was not read back: {error}")))?;
+    let bytes = data
+        .encode()
+        .map_err(|error| internal(format!("the plan was not encoded: {error}")))?;
+    let plan =
+        Plan::parse(&bytes).map_err(|error| internal(format!("the plan was not read back: {error}")))?;
     verify_alloc(&plan).map_err(|error| internal(format!("the plan was not verified: {error}")))?;
     Ok((data, bytes))
 }
@@ -81,22 +84,37 @@ fn plan(packed: &Packed, choice: &Choice, claims: Claims) -> Result<PlanData, Di
         graph,
         log_n: choice.chain.log_n,
         ports: packed.ports.iter().map(|port| port.kind).collect(),
-        keys: choice.keys.iter().enumerate().map(|(index, key)| (key.kind, index as u32)).collect(),
+        keys: choice
+            .keys
+            .iter()
+            .enumerate()
+            .map(|(index, key)| (key.kind, index as u32))
+            .collect(),
         buffers: Vec::new(),
         buffer_of: BTreeMap::new(),
         constants: Table::default(),
         scalars: Table::default(),
         place: |value: Value| {
             let range = ranges.of[value.index()]?;
-            Some(Buffer { offset: memory.offsets[range], words: liveness::words(graph.ty(value), &counts) })
+            Some(Buffer {
+                offset: memory.offsets[range],
+                words: liveness::words(graph.ty(value), &counts),
+            })
         },
     };
     let mut instructions = Vec::with_capacity(order.len());
     let mut spans: Vec<SourceSpan> = Vec::new();
     for &op in &order {
         let op = graph.op(op);
-        if spans.last().is_none_or(|last| (last.start, last.end) != (op.span.start, op.span.end)) {
-            spans.push(SourceSpan { instruction: instructions.len() as u32, start: op.span.start, end: op.span.end });
+        if spans
+            .last()
+            .is_none_or(|last| (last.start, last.end) != (op.span.start, op.span.end))
+        {
+            spans.push(SourceSpan {
+                instruction: instructions.len() as u32,
+                start: op.span.start,
+                end: op.span.end,
+            });
         }
         instructions.push(emitter.instruction(op)?);
     }
@@ -105,7 +123,10 @@ fn plan(packed: &Packed, choice: &Choice, claims: Claims) -> Result<PlanData, Di
         words * u64::from(claims.word_bits) / 8 * u64::from(port.layout.tiles)
     };
     let bytes = |sources: bool| {
-        let wanted = ports.iter().enumerate().filter(|(index, _)| packed.ports[*index].is_source() == sources);
+        let wanted = ports
+            .iter()
+            .enumerate()
+            .filter(|(index, _)| packed.ports[*index].is_source() == sources);
         wanted.map(|(index, port)| bytes_of(index, port)).sum()
     };
     let estimates = Estimates {
@@ -137,7 +158,10 @@ struct Table<T> {
 
 impl<T> Default for Table<T> {
     fn default() -> Self {
-        Self { items: Vec::new(), index: BTreeMap::new() }
+        Self {
+            items: Vec::new(),
+            index: BTreeMap::new(),
+        }
     }
 }
 
@@ -165,23 +189,35 @@ struct Emitter<'g, P> {
 
 impl<P: Fn(Value) -> Option<Buffer>> Emitter<'_, P> {
     fn buffer(&mut self, value: Value) -> Result<u32, Diagnostic> {
-        let buffer = (self.place)(value).ok_or_else(|| internal("a value has no place in memory".to_owned()))?;
+        let buffer =
+            (self.place)(value).ok_or_else(|| internal("a value has no place in memory".to_owned()))?;
         let next = self.buffers.len() as u32;
-        Ok(*self.buffer_of.entry((buffer.offset, buffer.words)).or_insert_with(|| {
-            self.buffers.push(buffer);
-            next
-        }))
+        Ok(*self
+            .buffer_of
+            .entry((buffer.offset, buffer.words))
+            .or_insert_with(|| {
+                self.buffers.push(buffer);
+                next
+            }))
     }
 
     fn key(&self, op: &OpData) -> Result<u32, Diagnostic> {
         let kind = rotation::key_of(self.log_n, op);
-        kind.and_then(|kind| self.keys.get(&kind).copied()).ok_or_else(|| internal("a key is missing".to_owned()))
+        kind.and_then(|kind| self.keys.get(&kind).copied())
+            .ok_or_else(|| internal("a key is missing".to_owned()))
     }
 
     fn instruction(&mut self, op: &OpData) -> Result<Instruction, Diagnostic> {
         use Opcode::*;
-        let (port, tile) = (op.int("port").unwrap_or(0) as u32, op.int("tile").unwrap_or(0) as u32);
-        let typed = op.results.first().or(op.operands.first()).map(|&value| self.graph.ty(value));
+        let (port, tile) = (
+            op.int("port").unwrap_or(0) as u32,
+            op.int("tile").unwrap_or(0) as u32,
+        );
+        let typed = op
+            .results
+            .first()
+            .or(op.operands.first())
+            .map(|&value| self.graph.ty(value));
         let (level, degree, basis, scale) = match typed {
             Some(Type::Cipher(ty)) => (ty.level, ty.degree, ty.basis, ty.scale),
             Some(Type::Plain(ty)) => (ty.level, 1, ty.basis, ty.scale),
@@ -193,11 +229,22 @@ impl<P: Fn(Value) -> Option<Buffer>> Emitter<'_, P> {
             Some(&result) => self.buffer(result)?,
             None => 0,
         };
-        let operands = op.operands.iter().map(|&operand| self.buffer(operand)).collect::<Result<Vec<_>, _>>()?;
+        let operands = op
+            .operands
+            .iter()
+            .map(|&operand| self.buffer(operand))
+            .collect::<Result<Vec<_>, _>>()?;
         let read = |index: usize| {
-            operands.get(index).copied().ok_or_else(|| internal("an operand is missing".to_owned()))
+            operands
+                .get(index)
+                .copied()
+                .ok_or_else(|| internal("an operand is missing".to_owned()))
         };
-        let new = |code: Op| Instruction { level: level as u8, dst, ..Instruction::new(code) };
+        let new = |code: Op| Instruction {
+            level: level as u8,
+            dst,
+            ..Instruction::new(code)
+        };
         let init = |present: usize| if op.operands.len() < present { AUX_INIT } else { 0 };
         Ok(match op.opcode {
             CkksStep => Instruction::new(Op::Step),
@@ -207,53 +254,156 @@ impl<P: Fn(Value) -> Option<Buffer>> Emitter<'_, P> {
                     PortKind::State => Op::StateLoad,
                     _ => Op::Input,
                 };
-                Instruction { a: port, b: tile, ..new(code) }
+                Instruction {
+                    a: port,
+                    b: tile,
+                    ..new(code)
+                }
             }
             CkksOutput => {
-                let code = if self.ports[port as usize] == PortKind::Reveal { Op::Reveal } else { Op::Output };
-                Instruction { aux: tile as u16, a: read(0)?, b: port, ..new(code) }
+                let code = if self.ports[port as usize] == PortKind::Reveal {
+                    Op::Reveal
+                } else {
+                    Op::Output
+                };
+                Instruction {
+                    aux: tile as u16,
+                    a: read(0)?,
+                    b: port,
+                    ..new(code)
+                }
             }
             CkksEncode => {
                 let kind = match Contents::of(op) {
                     Contents::Boxes { value, offset, dims } => ConstantKind::Boxes { value, offset, dims },
                     Contents::Slots(values) => ConstantKind::Slots { values },
                 };
-                Instruction { a: self.constants.add(Constant { kind, scale }), ..new(Op::Encode) }
+                Instruction {
+                    a: self.constants.add(Constant { kind, scale }),
+                    ..new(Op::Encode)
+                }
             }
             CkksAdd | CkksSub => {
                 let code = if op.opcode == CkksAdd { Op::Add } else { Op::Sub };
-                Instruction { aux: flags, a: read(0)?, b: read(1)?, ..new(code) }
+                Instruction {
+                    aux: flags,
+                    a: read(0)?,
+                    b: read(1)?,
+                    ..new(code)
+                }
             }
-            CkksNeg => Instruction { aux: flags, a: read(0)?, ..new(Op::Neg) },
-            CkksAddPlain => Instruction { aux: flags & AUX_DEGREE_2, a: read(0)?, b: read(1)?, ..new(Op::AddPlain) },
-            CkksMulPlain => Instruction { aux: flags, a: read(0)?, b: read(1)?, ..new(Op::MulPlain) },
-            CkksMulPlainAcc => Instruction { aux: flags, a: read(1)?, b: read(2)?, ..new(Op::MulPlainAcc) },
+            CkksNeg => Instruction {
+                aux: flags,
+                a: read(0)?,
+                ..new(Op::Neg)
+            },
+            CkksAddPlain => Instruction {
+                aux: flags & AUX_DEGREE_2,
+                a: read(0)?,
+                b: read(1)?,
+                ..new(Op::AddPlain)
+            },
+            CkksMulPlain => Instruction {
+                aux: flags,
+                a: read(0)?,
+                b: read(1)?,
+                ..new(Op::MulPlain)
+            },
+            CkksMulPlainAcc => Instruction {
+                aux: flags,
+                a: read(1)?,
+                b: read(2)?,
+                ..new(Op::MulPlainAcc)
+            },
             CkksAddScalar => {
                 let a = read(0)?;
-                let b = self.scalars.add(Scalar { values: op.floats("values").to_vec(), scale });
-                Instruction { aux: flags & AUX_DEGREE_2, a, b, ..new(Op::AddScalar) }
+                let b = self.scalars.add(Scalar {
+                    values: op.floats("values").to_vec(),
+                    scale,
+                });
+                Instruction {
+                    aux: flags & AUX_DEGREE_2,
+                    a,
+                    b,
+                    ..new(Op::AddScalar)
+                }
             }
             CkksMulScalar => {
                 let a = read(0)?;
                 let own = op.float("scale").unwrap_or(1.0);
-                let b = self.scalars.add(Scalar { values: op.floats("values").to_vec(), scale: own });
-                Instruction { aux: flags & AUX_DEGREE_2, a, b, ..new(Op::MulScalar) }
+                let b = self.scalars.add(Scalar {
+                    values: op.floats("values").to_vec(),
+                    scale: own,
+                });
+                Instruction {
+                    aux: flags & AUX_DEGREE_2,
+                    a,
+                    b,
+                    ..new(Op::MulScalar)
+                }
             }
-            CkksMulI => Instruction { aux: flags & AUX_DEGREE_2, a: read(0)?, ..new(Op::MulI) },
-            CkksMul => Instruction { a: read(0)?, b: read(1)?, ..new(Op::Mul) },
-            CkksMulAcc => Instruction { a: read(1)?, b: read(2)?, ..new(Op::MulAcc) },
-            CkksSquare => Instruction { a: read(0)?, ..new(Op::Square) },
-            CkksRelinearize => Instruction { a: read(0)?, b: self.key(op)?, ..new(Op::Relinearize) },
-            CkksRescale => Instruction { aux: flags & AUX_DEGREE_2, a: read(0)?, ..new(Op::Rescale) },
+            CkksMulI => Instruction {
+                aux: flags & AUX_DEGREE_2,
+                a: read(0)?,
+                ..new(Op::MulI)
+            },
+            CkksMul => Instruction {
+                a: read(0)?,
+                b: read(1)?,
+                ..new(Op::Mul)
+            },
+            CkksMulAcc => Instruction {
+                a: read(1)?,
+                b: read(2)?,
+                ..new(Op::MulAcc)
+            },
+            CkksSquare => Instruction {
+                a: read(0)?,
+                ..new(Op::Square)
+            },
+            CkksRelinearize => Instruction {
+                a: read(0)?,
+                b: self.key(op)?,
+                ..new(Op::Relinearize)
+            },
+            CkksRescale => Instruction {
+                aux: flags & AUX_DEGREE_2,
+                a: read(0)?,
+                ..new(Op::Rescale)
+            },
             CkksDrop => {
                 let from = self.graph.ty(op.operands[0]).as_cipher().map_or(0, |ty| ty.level);
-                Instruction { aux: flags & AUX_DEGREE_2, a: read(0)?, b: from, ..new(Op::Drop) }
+                Instruction {
+                    aux: flags & AUX_DEGREE_2,
+                    a: read(0)?,
+                    b: from,
+                    ..new(Op::Drop)
+                }
             }
-            CkksRotate => Instruction { a: read(0)?, b: self.key(op)?, ..new(Op::Rotate) },
-            CkksDecompose => Instruction { a: read(0)?, ..new(Op::Decompose) },
-            CkksRotateAcc => Instruction { aux: init(2), a: read(0)?, b: self.key(op)?, ..new(Op::RotateAcc) },
-            CkksLiftAcc => Instruction { aux: init(2), a: read(0)?, ..new(Op::LiftAcc) },
-            CkksModDown => Instruction { a: read(0)?, ..new(Op::ModDown) },
+            CkksRotate => Instruction {
+                a: read(0)?,
+                b: self.key(op)?,
+                ..new(Op::Rotate)
+            },
+            CkksDecompose => Instruction {
+                a: read(0)?,
+                ..new(Op::Decompose)
+            },
+            CkksRotateAcc => Instruction {
+                aux: init(2),
+                a: read(0)?,
+                b: self.key(op)?,
+                ..new(Op::RotateAcc)
+            },
+            CkksLiftAcc => Instruction {
+                aux: init(2),
+                a: read(0)?,
+                ..new(Op::LiftAcc)
+            },
+            CkksModDown => Instruction {
+                a: read(0)?,
+                ..new(Op::ModDown)
+            },
             _ => return Err(internal(format!("{} has no instruction", op.opcode.name()))),
         })
     }

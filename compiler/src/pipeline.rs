@@ -20,10 +20,6 @@ pub use backend::{LayoutAlternative, Lowered};
 const ARENA_REMARK_BYTES: u64 = 16_000_000_000;
 /// Most steps that are tried when their number is left to the compiler.
 const MOST_STEPS: u32 = 64;
-/// With the number of steps left open, as many are taken as fit, unless a step would take this many times as long as in
-/// the plan with the cheapest steps.
-const STEP_COST_SLACK: f64 = 1.6;
-
 /// A compiled program.
 #[derive(Clone, Debug)]
 pub struct Compiled {
@@ -66,7 +62,9 @@ impl Compiled {
 pub fn compile(source: &Source, options: &Options) -> Result<Compiled, Diagnostics> {
     let mut warnings = Diagnostics::new();
     check_options(options)?;
-    let Some(graph) = sema::check(source, options, &mut warnings) else { return Err(warnings) };
+    let Some(graph) = sema::check(source, options, &mut warnings) else {
+        return Err(warnings);
+    };
     sema::support::check(&graph, &mut warnings);
     if warnings.has_errors() {
         return Err(warnings);
@@ -75,26 +73,48 @@ pub fn compile(source: &Source, options: &Options) -> Result<Compiled, Diagnosti
 }
 
 /// Compiles a checked tensor graph.
-pub fn compile_graph(graph: &Graph, options: &Options, mut warnings: Diagnostics) -> Result<Compiled, Diagnostics> {
+pub fn compile_graph(
+    graph: &Graph,
+    options: &Options,
+    mut warnings: Diagnostics,
+) -> Result<Compiled, Diagnostics> {
     let exact = grad::differentiate(graph)?;
     for note in range::check(&exact)? {
         if !note.proven {
-            warnings.push(
-                Diagnostic::new(Code::RangeAssumed, note.text())
-                    .label(note.span, "arguments outside this range give wrong results, silently"),
-            );
+            warnings.push(Diagnostic::new(Code::RangeAssumed, note.text()).label(
+                note.span,
+                "arguments outside this range give wrong results, silently",
+            ));
         }
     }
     let steps = choose_steps(&exact, options)?;
     let (approximated, approximations) = flatten(&exact, steps)?;
-    let Lowered { packed, mut choice, alternatives } =
-        backend::lower(&approximated, options).map_err(|refusal| explain_depth(refusal, &exact, options, steps))?;
+    let Lowered {
+        packed,
+        mut choice,
+        alternatives,
+    } = backend::lower(&approximated, options)
+        .map_err(|refusal| explain_depth(refusal, &exact, options, steps))?;
     choice.ckks = schedule::run(&choice.ckks);
     let toy = choice.security_bits == 0;
-    let claims = Claims { word_bits: options.word_bits, toy, steps: backend::steps(&approximated) };
+    let claims = Claims {
+        word_bits: options.word_bits,
+        toy,
+        steps: backend::steps(&approximated),
+    };
     let (data, plan) = emit::run(&packed, &choice, claims)?;
-    let arena_words = data.buffers.iter().map(cipherloom_plan::Buffer::end).max().unwrap_or(0);
-    remark(&choice, arena_words * u64::from(options.word_bits) / 8, options, &mut warnings);
+    let arena_words = data
+        .buffers
+        .iter()
+        .map(cipherloom_plan::Buffer::end)
+        .max()
+        .unwrap_or(0);
+    remark(
+        &choice,
+        arena_words * u64::from(options.word_bits) / 8,
+        options,
+        &mut warnings,
+    );
     Ok(Compiled {
         plan,
         source_graph: graph.clone(),
@@ -120,16 +140,26 @@ fn flatten(exact: &Graph, steps: u32) -> Result<(Graph, Vec<Use>), Diagnostics> 
 }
 
 fn check_options(options: &Options) -> Result<(), Diagnostics> {
-    let wrong = |message: &str, remedy: &str| Err(Diagnostic::new(Code::Option, message).remedy(remedy).into());
+    let wrong =
+        |message: &str, remedy: &str| Err(Diagnostic::new(Code::Option, message).remedy(remedy).into());
     if !matches!(options.word_bits, 32 | 64) {
         return wrong("a machine word has 32 or 64 bits", "choose --word-bits 32 or 64");
     }
     if options.log_n.is_some_and(|log_n| !(4..=17).contains(&log_n)) {
-        return wrong("the ring degree must be from 2^4 to 2^17", "choose --log-n from 4 to 17");
+        return wrong(
+            "the ring degree must be from 2^4 to 2^17",
+            "choose --log-n from 4 to 17",
+        );
     }
     let most = crate::params::prime_bits(options.word_bits) - 1;
-    if options.log_scale.is_some_and(|log_scale| !(15..=most).contains(&log_scale)) {
-        return wrong(&format!("the scale must be from 2^15 to 2^{most}"), "leave --log-scale out");
+    if options
+        .log_scale
+        .is_some_and(|log_scale| !(15..=most).contains(&log_scale))
+    {
+        return wrong(
+            &format!("the scale must be from 2^15 to 2^{most}"),
+            "leave --log-scale out",
+        );
     }
     if options.steps == Some(0) {
         return wrong("a plan makes at least one step", "choose --steps 1 or more");
@@ -137,26 +167,46 @@ fn check_options(options: &Options) -> Result<(), Diagnostics> {
     Ok(())
 }
 
-/// The number of steps: that asked for, or the largest that fits by the rule of [`STEP_COST_SLACK`].
+/// The number of steps: that asked for, or as many as fit the largest ring degree with the precision asked for and keys
+/// within their budget.
 fn choose_steps(exact: &Graph, options: &Options) -> Result<u32, Diagnostics> {
     if let Some(steps) = options.steps {
         return Ok(steps);
     }
-    if !unroll::has_loop(exact) {
-        return Ok(1);
+    if !unroll::needs_unrolling(exact) {
+        return if unroll::has_loop(exact) {
+            let message = "the number of steps does not follow from the depth of this program";
+            Err(Diagnostic::new(Code::Option, message)
+                .remedy("give it with --steps")
+                .into())
+        } else {
+            Ok(1)
+        };
     }
-    let mut seconds: Vec<f64> = Vec::new();
-    for steps in 1..=MOST_STEPS {
-        let (graph, _) = flatten(exact, steps)?;
-        match backend::lower(&graph, options) {
-            Ok(lowered) => seconds.push(lowered.choice.cost.seconds / f64::from(steps)),
-            Err(refusal) if matches!(refusal.code, Code::Depth | Code::Security) && steps > 1 => break,
+    let options = Options {
+        log_n: Some(options.log_n.unwrap_or(backend::LARGEST_LOG_N)),
+        ..options.clone()
+    };
+    let mut steps = 1;
+    while steps < MOST_STEPS
+        && backend::may_fit(
+            &flatten(exact, steps + 1)?.0,
+            &options,
+            options.log_n.unwrap_or(0),
+        )?
+    {
+        steps += 1;
+    }
+    while steps > 1 {
+        match backend::lower(&flatten(exact, steps)?.0, &options) {
+            Ok(Lowered { choice, .. }) if choice.is_precise && choice.key_bytes <= KEY_BUDGET_BYTES => break,
+            Ok(_) => {}
+            Err(refusal) if matches!(refusal.code, Code::Depth | Code::Security) => {}
             Err(refusal) => return Err(refusal.into()),
         }
+        steps -= 1;
     }
-    let cheapest = seconds.iter().copied().fold(f64::INFINITY, f64::min);
-    let fits = (1..).zip(&seconds).filter(|(_, seconds)| **seconds <= cheapest * STEP_COST_SLACK);
-    Ok(fits.map(|(steps, _)| steps).last().unwrap_or(1))
+    Ok(steps)
 }
 
 /// Says how many steps would have fitted.
@@ -164,10 +214,13 @@ fn explain_depth(refusal: Diagnostic, exact: &Graph, options: &Options, steps: u
     if refusal.code != Code::Depth || steps < 2 {
         return refusal.into();
     }
-    let fits = |steps: u32| flatten(exact, steps).is_ok_and(|(graph, _)| backend::lower(&graph, options).is_ok());
+    let fits =
+        |steps: u32| flatten(exact, steps).is_ok_and(|(graph, _)| backend::lower(&graph, options).is_ok());
     let most = (1..steps.min(MOST_STEPS)).rev().find(|&steps| fits(steps));
     let refusal = match most {
-        Some(most) => refusal.note(format!("{most} of the {steps} steps fit")).remedy(format!("choose --steps {most}")),
+        Some(most) => refusal
+            .note(format!("{most} of the {steps} steps fit"))
+            .remedy(format!("choose --steps {most}")),
         None => refusal.note("not even one step fits"),
     };
     refusal.into()
@@ -180,7 +233,10 @@ fn remark(choice: &Choice, arena_bytes: u64, options: &Options, warnings: &mut D
         warnings.push(
             Diagnostic::new(
                 Code::Precision,
-                format!("the predicted error of an output is {error:.1e}, above {:.1e}", options.precision),
+                format!(
+                    "the predicted error of an output is {error:.1e}, above {:.1e}",
+                    options.precision
+                ),
             )
             .remedy("train fewer steps, or accept it with --precision"),
         );
@@ -189,15 +245,22 @@ fn remark(choice: &Choice, arena_bytes: u64, options: &Options, warnings: &mut D
         warnings.push(
             Diagnostic::new(
                 Code::Keys,
-                format!("{} switching keys take {:.1} GB", choice.keys.len(), gigabytes(choice.key_bytes)),
+                format!(
+                    "{} switching keys take {:.1} GB",
+                    choice.keys.len(),
+                    gigabytes(choice.key_bytes)
+                ),
             )
             .remedy("train fewer steps in one plan"),
         );
     }
     if arena_bytes > ARENA_REMARK_BYTES {
         warnings.push(
-            Diagnostic::new(Code::MemoryLarge, format!("a run takes {:.1} GB beside its keys", gigabytes(arena_bytes)))
-                .remedy("a smaller batch"),
+            Diagnostic::new(
+                Code::MemoryLarge,
+                format!("a run takes {:.1} GB beside its keys", gigabytes(arena_bytes)),
+            )
+            .remedy("a smaller batch"),
         );
     }
 }

@@ -14,7 +14,10 @@ pub struct Span {
 impl Span {
     /// A span from byte offsets.
     pub fn new(start: usize, end: usize) -> Self {
-        Self { start: start as u32, end: end as u32 }
+        Self {
+            start: start as u32,
+            end: end as u32,
+        }
     }
 
     /// The span of things that no source text states.
@@ -32,7 +35,10 @@ impl Span {
         match (self.is_none(), other.is_none()) {
             (true, _) => other,
             (_, true) => self,
-            _ => Self { start: self.start.min(other.start), end: self.end.max(other.end) },
+            _ => Self {
+                start: self.start.min(other.start),
+                end: self.end.max(other.end),
+            },
         }
     }
 
@@ -54,7 +60,10 @@ pub struct Source {
 impl Source {
     /// A source from its name and text.
     pub fn new(name: impl Into<String>, text: impl Into<String>) -> Self {
-        Self { name: name.into(), text: text.into() }
+        Self {
+            name: name.into(),
+            text: text.into(),
+        }
     }
 
     /// The text that `span` covers; empty if it reaches outside.
@@ -66,6 +75,9 @@ impl Source {
     pub fn position(&self, offset: u32) -> (usize, usize) {
         let before = self.text.get(..offset as usize).unwrap_or(&self.text);
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+        (
+            before.matches('\n').count() + 1,
+            before[line_start..].chars().count() + 1,
+        )
     }
 }

@@ -164,16 +164,12 @@ fn one(builder: &mut Builder<'_>, pool: &[Value], &(choice, a, b, c): &Recipe) -
             builder.try_tensor(TensorDiv, &[a, c], no())
         }
         10 => {
-            let axes = vec![shape.len() as i64];
+            let rank = shape.len() as i64;
             let shape: Vec<i64> = [3]
                 .into_iter()
                 .chain(shape.iter().map(|&extent| i64::from(extent)))
                 .collect();
-            let axes = if shape.len() == 1 {
-                Vec::new()
-            } else {
-                (1..=axes[0]).collect()
-            };
+            let axes: Vec<i64> = (1..=rank).collect();
             builder.try_tensor(
                 TensorBroadcast,
                 &[a],

@@ -53,7 +53,8 @@ impl CostModel {
             cost.seconds += self.op(graph, op);
             use Opcode::*;
             cost.key_switches += u32::from(matches!(op.opcode, CkksRelinearize | CkksRotate | CkksRotateAcc));
-            cost.decompositions += u32::from(matches!(op.opcode, CkksRelinearize | CkksRotate | CkksDecompose));
+            cost.decompositions +=
+                u32::from(matches!(op.opcode, CkksRelinearize | CkksRotate | CkksDecompose));
             cost.products += u32::from(matches!(op.opcode, CkksMul | CkksMulAcc | CkksSquare));
         }
         cost
@@ -97,20 +98,50 @@ impl CostModel {
         let digits = f64::from((level + 1).div_ceil(self.digit_limbs.max(1)));
         let linear = (degree + 1.0) * limbs;
         match op.opcode {
-            CkksInput => Work { read: 2.0 * limbs, ..Work::default() },
-            CkksEncode => Work { encodings: 1.0, transforms: limbs, ..Work::default() },
-            CkksAdd | CkksSub | CkksNeg => Work { add: linear, ..Work::default() },
-            CkksAddPlain | CkksAddScalar => Work { add: limbs, ..Work::default() },
-            CkksMulPlain | CkksMulPlainAcc | CkksMulScalar | CkksMulI => Work { multiply: linear, ..Work::default() },
-            CkksMul | CkksMulAcc => Work { multiply: 4.0 * limbs, ..Work::default() },
-            CkksSquare => Work { multiply: 3.0 * limbs, ..Work::default() },
-            CkksRescale => {
-                Work { transforms: (degree + 1.0) * (limbs + 1.0), multiply: linear, ..Work::default() }
-            }
-            CkksDrop | CkksOutput => Work { copy: linear, ..Work::default() },
+            CkksInput => Work {
+                read: 2.0 * limbs,
+                ..Work::default()
+            },
+            CkksEncode => Work {
+                encodings: 1.0,
+                transforms: limbs,
+                ..Work::default()
+            },
+            CkksAdd | CkksSub | CkksNeg => Work {
+                add: linear,
+                ..Work::default()
+            },
+            CkksAddPlain | CkksAddScalar => Work {
+                add: limbs,
+                ..Work::default()
+            },
+            CkksMulPlain | CkksMulPlainAcc | CkksMulScalar | CkksMulI => Work {
+                multiply: linear,
+                ..Work::default()
+            },
+            CkksMul | CkksMulAcc => Work {
+                multiply: 4.0 * limbs,
+                ..Work::default()
+            },
+            CkksSquare => Work {
+                multiply: 3.0 * limbs,
+                ..Work::default()
+            },
+            CkksRescale => Work {
+                transforms: (degree + 1.0) * (limbs + 1.0),
+                multiply: linear,
+                ..Work::default()
+            },
+            CkksDrop | CkksOutput => Work {
+                copy: linear,
+                ..Work::default()
+            },
             CkksDecompose => Self::decompose(limbs, raised, digits),
             CkksRotateAcc => Self::inner_product(raised, digits),
-            CkksLiftAcc => Work { multiply: 2.0 * limbs, ..Work::default() },
+            CkksLiftAcc => Work {
+                multiply: 2.0 * limbs,
+                ..Work::default()
+            },
             CkksModDown => self.mod_down(limbs),
             CkksRelinearize | CkksRotate => Self::decompose(limbs, raised, digits)
                 .plus(Self::inner_product(raised, digits))
@@ -131,7 +162,11 @@ impl CostModel {
     }
 
     fn inner_product(raised: f64, digits: f64) -> Work {
-        Work { multiply: 2.0 * digits * raised, permute: (digits + 1.0) * raised, ..Work::default() }
+        Work {
+            multiply: 2.0 * digits * raised,
+            permute: (digits + 1.0) * raised,
+            ..Work::default()
+        }
     }
 
     fn mod_down(&self, limbs: f64) -> Work {

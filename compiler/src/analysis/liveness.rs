@@ -37,8 +37,8 @@ fn taken(opcode: Opcode, operands: &[Value]) -> Option<Value> {
     use Opcode::*;
     match opcode {
         CkksAdd | CkksSub if operands[0] == operands[1] => None,
-        CkksAdd | CkksSub | CkksNeg | CkksAddPlain | CkksMulPlain | CkksAddScalar | CkksMulScalar | CkksMulAcc
-        | CkksMulPlainAcc => operands.first().copied(),
+        CkksAdd | CkksSub | CkksNeg | CkksAddPlain | CkksMulPlain | CkksAddScalar | CkksMulScalar
+        | CkksMulAcc | CkksMulPlainAcc => operands.first().copied(),
         CkksRotateAcc | CkksLiftAcc => operands.get(1).copied(),
         _ => None,
     }
@@ -48,23 +48,38 @@ fn taken(opcode: Opcode, operands: &[Value]) -> Option<Value> {
 pub fn ranges(graph: &Graph, order: &[OpId], counts: &WordCounts) -> Ranges {
     let mut last_use = vec![0; graph.value_count()];
     for (time, &op) in order.iter().enumerate() {
-        graph.op(op).operands.iter().for_each(|operand| last_use[operand.index()] = time);
+        graph
+            .op(op)
+            .operands
+            .iter()
+            .for_each(|operand| last_use[operand.index()] = time);
     }
-    let mut ranges = Ranges { of: vec![None; graph.value_count()], lifetimes: Vec::new() };
+    let mut ranges = Ranges {
+        of: vec![None; graph.value_count()],
+        lifetimes: Vec::new(),
+    };
     for (time, &op) in order.iter().enumerate() {
         let op = graph.op(op);
-        let Some(&result) = op.results.first() else { continue };
+        let Some(&result) = op.results.first() else {
+            continue;
+        };
         let size = words(graph.ty(result), counts);
         let end = last_use[result.index()].max(time);
         let over = taken(op.opcode, &op.operands).filter(|operand| last_use[operand.index()] == time);
-        let over = over.and_then(|operand| ranges.of[operand.index()]).filter(|&range| ranges.lifetimes[range].words == size);
+        let over = over
+            .and_then(|operand| ranges.of[operand.index()])
+            .filter(|&range| ranges.lifetimes[range].words == size);
         ranges.of[result.index()] = Some(match over {
             Some(range) => {
                 ranges.lifetimes[range].end = end;
                 range
             }
             None => {
-                ranges.lifetimes.push(Lifetime { words: size, start: time, end });
+                ranges.lifetimes.push(Lifetime {
+                    words: size,
+                    start: time,
+                    end,
+                });
                 ranges.lifetimes.len() - 1
             }
         });

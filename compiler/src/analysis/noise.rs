@@ -10,8 +10,17 @@
 //! | key switch | N·σ²·Σ_d B_d²/12 / P², B_d the product of digit d |
 //! | plaintext, scalar | 1/12, times the size of what it is multiplied by |
 //!
+//! The terms of a polynomial share the error of their argument, and mostly cancel it: p(x + e) ≈ p(x) + p'(x)·e. So what
+//! a polynomial adds by itself is followed apart, as if its argument were exact, and the argument's error is multiplied
+//! by the largest slope at the end.
+//!
+//! A mask leaves in the slots that it empties nothing but the rounding that follows. Copies of a masked value into its empty
+//! slots (`disjoint` sums) therefore add that rounding, not the error of the value.
+//!
 //! A product has m_y²σ_x² + m_x²σ_y² + σ_x²σ_y². Sizes m² are mean squares over the slots that hold values: inputs are
 //! taken as uniform on their declared range, sums as if their terms had one sign, and known ranges cap both.
+
+use std::collections::BTreeMap;
 
 use crate::dialect::slot::Contents;
 use crate::ir::{Graph, OpData, Opcode, Type, Value};
@@ -38,29 +47,83 @@ pub struct NoiseModel<'a> {
 pub struct Estimate {
     /// Mean square of the slots that hold values.
     pub mean_square: f64,
-    /// Variance of the error of a slot.
+    /// Variance of the error of a slot that holds a value.
     pub variance: f64,
+    /// Variance of the error of a slot that a mask has made zero; that of the others where there are no such slots.
+    pub empty: f64,
+    /// Inside a polynomial: its number, and the variance that there would be if the argument were exact.
+    local: Option<(i64, f64)>,
 }
 
 /// Standard deviation of the error of each tile written: (port, tile, deviation), in program order.
 pub fn outputs(graph: &Graph, model: &NoiseModel<'_>) -> Vec<(u32, u32, f64)> {
     let mut estimates = vec![Estimate::default(); graph.value_count()];
+    let mut arguments: BTreeMap<i64, f64> = BTreeMap::new();
     let mut outputs = Vec::new();
     for op in graph.walk() {
         let op = graph.op(op);
         if op.opcode == Opcode::CkksOutput {
             let (port, tile) = (op.int("port").unwrap_or(0), op.int("tile").unwrap_or(0));
-            outputs.push((port as u32, tile as u32, estimates[op.operands[0].index()].variance.sqrt()));
+            outputs.push((
+                port as u32,
+                tile as u32,
+                estimates[op.operands[0].index()].variance.sqrt(),
+            ));
         }
-        if let Some(&result) = op.results.first() {
-            let mut estimate = model.op(graph, op, |value| estimates[value.index()]);
-            if let Some(bound) = op.float("bound") {
-                estimate.mean_square = estimate.mean_square.min(bound * bound / 3.0);
+        let Some(&result) = op.results.first() else {
+            continue;
+        };
+        let mut estimate = model.op(graph, op, |value| estimates[value.index()]);
+        if let Some(polynomial) = shared_polynomial(graph, op, &estimates) {
+            let alone = model.op(graph, op, |value| {
+                let estimate = estimates[value.index()];
+                let local = estimate.local.map_or(estimate.variance, |(_, local)| local);
+                Estimate {
+                    variance: local,
+                    empty: local,
+                    ..estimate
+                }
+            });
+            estimate.local = Some((polynomial, alone.variance));
+        }
+        if let Some(bound) = op.float("bound") {
+            estimate.mean_square = estimate.mean_square.min(bound * bound / 3.0);
+        }
+        if let (Some(image), Some(slope), Some((own, local))) =
+            (op.int("image"), op.float("slope"), estimate.local)
+        {
+            if let Some(argument) = arguments.get(&image).filter(|_| own == image) {
+                estimate.variance = slope * slope * argument + local;
+                estimate.empty = estimate.variance;
             }
-            estimates[result.index()] = estimate;
+            estimate.local = None;
         }
+        if let Some(polynomial) = op.int("argument") {
+            arguments.insert(polynomial, estimate.variance);
+            estimate.local = Some((polynomial, 0.0));
+        }
+        estimates[result.index()] = estimate;
     }
     outputs
+}
+
+/// The polynomial whose argument alone all ciphertext operands depend on.
+fn shared_polynomial(graph: &Graph, op: &OpData, estimates: &[Estimate]) -> Option<i64> {
+    let secret = op
+        .operands
+        .iter()
+        .filter(|operand| !matches!(graph.ty(**operand), Type::Plain(_)));
+    let mut polynomials =
+        secret.map(|operand| estimates[operand.index()].local.map(|(polynomial, _)| polynomial));
+    let first = polynomials.next().flatten()?;
+    polynomials.all(|other| other == Some(first)).then_some(first)
+}
+
+fn exact(mean_square: f64) -> Estimate {
+    Estimate {
+        mean_square,
+        ..Estimate::default()
+    }
 }
 
 impl NoiseModel<'_> {
@@ -108,53 +171,102 @@ impl NoiseModel<'_> {
         let plus = |a: Estimate, b: Estimate| Estimate {
             mean_square: (a.mean_square.sqrt() + b.mean_square.sqrt()).powi(2),
             variance: a.variance + b.variance,
+            empty: a.empty + b.empty,
+            local: None,
         };
         let times = |a: Estimate, b: Estimate| Estimate {
             mean_square: a.mean_square * b.mean_square,
             variance: a.mean_square * b.variance + b.mean_square * a.variance + a.variance * b.variance,
+            empty: a.mean_square * b.empty + b.mean_square * a.empty + a.empty * b.empty,
+            local: None,
         };
         let noisier = |a: Estimate, coefficient: f64| Estimate {
             variance: a.variance + self.slot_variance(coefficient, scale),
-            ..a
+            empty: a.empty + self.slot_variance(coefficient, scale),
+            mean_square: a.mean_square,
+            local: None,
+        };
+        // A product with a plaintext, which may be a mask.
+        let masked = |index: usize| {
+            let (a, plain) = (of(index), of(index + 1));
+            let product = times(a, plain);
+            let mask = graph
+                .defining_op(op.operands[index + 1])
+                .map(|op| Contents::of(graph.op(op)));
+            match mask {
+                Some(Contents::Boxes { .. }) => Estimate {
+                    empty: (a.mean_square + a.empty) * plain.variance,
+                    ..product
+                },
+                _ => Estimate {
+                    empty: product.variance,
+                    ..product
+                },
+            }
         };
         match op.opcode {
             CkksInput => {
-                let bound = self.input_bounds.get(op.int("port").unwrap_or(0) as usize).copied().unwrap_or(1.0);
-                noisier(Estimate { mean_square: bound * bound / 3.0, variance: 0.0 }, self.fresh())
+                let bound = self
+                    .input_bounds
+                    .get(op.int("port").unwrap_or(0) as usize)
+                    .copied()
+                    .unwrap_or(1.0);
+                noisier(exact(bound * bound / 3.0), self.fresh())
             }
             CkksEncode => {
                 let largest = match Contents::of(op) {
                     Contents::Boxes { value, .. } => value.abs(),
-                    Contents::Slots(values) => values.iter().fold(0.0f64, |largest, value| largest.max(value.abs())),
+                    Contents::Slots(values) => values
+                        .iter()
+                        .fold(0.0f64, |largest, value| largest.max(value.abs())),
                 };
-                noisier(Estimate { mean_square: largest * largest, variance: 0.0 }, 1.0 / 12.0)
+                noisier(exact(largest * largest), 1.0 / 12.0)
             }
             CkksAdd | CkksSub | CkksAddPlain => plus(of(0), of(1)),
             CkksAddScalar => {
-                let summand = op.floats("values").iter().fold(0.0f64, |largest, value| largest.max(value.abs()));
-                plus(of(0), Estimate { mean_square: summand * summand, variance: 0.0 })
+                let summand = op
+                    .floats("values")
+                    .iter()
+                    .fold(0.0f64, |largest, value| largest.max(value.abs()));
+                plus(of(0), exact(summand * summand))
             }
             CkksMulScalar => {
-                let factor = op.floats("values").iter().fold(0.0f64, |largest, value| largest.max(value.abs()));
+                let factor = op
+                    .floats("values")
+                    .iter()
+                    .fold(0.0f64, |largest, value| largest.max(value.abs()));
                 let own = op.float("scale").unwrap_or(1.0);
                 // An exact integer is not rounded.
                 let rounding = if own == 1.0 { 0.0 } else { 1.0 / (12.0 * own * own) };
-                times(of(0), Estimate { mean_square: factor * factor, variance: rounding })
+                times(
+                    of(0),
+                    Estimate {
+                        variance: rounding,
+                        empty: rounding,
+                        ..exact(factor * factor)
+                    },
+                )
             }
-            CkksMul | CkksMulPlain => times(of(0), of(1)),
-            CkksMulAcc | CkksMulPlainAcc => plus(of(0), times(of(1), of(2))),
+            CkksMul => times(of(0), of(1)),
+            CkksMulAcc => plus(of(0), times(of(1), of(2))),
+            CkksMulPlain => masked(0),
+            CkksMulPlainAcc => plus(of(0), masked(1)),
             CkksSquare => {
                 let a = of(0);
                 // Both factors carry the same error: twice the value times it.
                 let variance = 4.0 * a.mean_square * a.variance + 2.0 * a.variance * a.variance;
-                Estimate { mean_square: a.mean_square * a.mean_square, variance }
+                Estimate {
+                    variance,
+                    empty: variance,
+                    ..exact(a.mean_square * a.mean_square)
+                }
             }
             CkksRescale => noisier(of(0), self.rounding()),
             CkksRelinearize => noisier(of(0), self.key_switch(level) + self.rounding()),
             CkksRotate => noisier(of(0), self.key_switch(level) + self.rounding()),
             CkksModDown => noisier(of(0), self.rounding()),
             CkksRotateAcc | CkksLiftAcc => {
-                let mut term = of(0);
+                let mut term = Estimate { local: None, ..of(0) };
                 if op.opcode == CkksRotateAcc {
                     term = noisier(term, self.key_switch(level));
                 }
@@ -163,15 +275,76 @@ impl NoiseModel<'_> {
                     // Copies of values into empty slots do not add to them; their errors do.
                     Some(&sum) if op.flag("disjoint") => {
                         let sum = known(sum);
-                        Estimate { mean_square: sum.mean_square, variance: sum.variance + term.variance }
+                        Estimate {
+                            mean_square: sum.mean_square,
+                            variance: sum.variance + term.empty,
+                            empty: sum.empty + term.empty,
+                            local: None,
+                        }
                     }
                     Some(&sum) => plus(known(sum), term),
                 }
             }
             _ => match op.operands.first() {
-                Some(&operand) => known(operand),
+                Some(&operand) => Estimate {
+                    local: None,
+                    ..known(operand)
+                },
                 None => Estimate::default(),
             },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ir::{Builder, Type};
+
+    fn model(chain: &Chain) -> NoiseModel<'_> {
+        NoiseModel {
+            chain,
+            special_bits: 61.5,
+            digit_limbs: 1,
+            input_bounds: &[1.0],
+        }
+    }
+
+    #[test]
+    fn formulas() {
+        let chain = Chain::new(13, 40, 48.0, 2, 50).expect("primes");
+        let model = model(&chain);
+        let n = 8192.0;
+        assert!((model.rounding() - (1.0 + 2.0 * n / 3.0) / 12.0).abs() < 1e-9);
+        assert!((model.slot_variance(2.0, 4.0) - n / 16.0).abs() < 1e-9);
+        // Two digits of 48 and 40 bits against P of 61.5 bits: the first dominates.
+        let wanted =
+            n * SIGMA * SIGMA / 12.0 * (2f64.powf(2.0 * (48.0 - 61.5)) + 2f64.powf(2.0 * (40.0 - 61.5)));
+        assert!((model.key_switch(1) / wanted - 1.0).abs() < 0.01);
+    }
+
+    #[test]
+    fn a_product_adds_the_errors_of_its_factors_by_the_size_of_the_other() {
+        let chain = Chain::new(13, 40, 48.0, 1, 50).expect("primes");
+        let scale = chain.scale(1);
+        let mut graph = Graph::new("g");
+        let block = graph.body();
+        let mut builder = Builder::new(&mut graph, block);
+        let port = |tile: i64| Builder::attributes([("port", 0i64.into()), ("tile", tile.into())]);
+        let a = builder.value(Opcode::CkksInput, &[], port(0), Type::cipher(1, scale));
+        let b = builder.value(Opcode::CkksInput, &[], port(1), Type::cipher(1, scale));
+        let product = builder.value(
+            Opcode::CkksMul,
+            &[a, b],
+            Default::default(),
+            Type::cipher(1, scale * scale),
+        );
+        builder.op(Opcode::CkksOutput, &[product], port(0), vec![]);
+        let model = model(&chain);
+        let fresh = model.slot_variance(model.fresh(), scale);
+        // Uniform on [−1, 1]: mean square 1/3.
+        let wanted = (2.0 * fresh / 3.0 + fresh * fresh).sqrt();
+        let found = outputs(&graph, &model)[0].2;
+        assert!((found / wanted - 1.0).abs() < 1e-12, "{found} for {wanted}");
     }
 }

@@ -107,17 +107,17 @@ fn check_states(graph: &Graph, op: &OpData, intervals: &[Option<Interval>], diag
     {
         let declared = graph.ty(argument).as_tensor().and_then(|tensor| tensor.range);
         let constant = graph.defining_op(first).and_then(|op| Elements::of(graph.op(op)));
-        if let (Some((low, high)), Some(_), Some(found)) = (declared, constant, intervals[first.index()]) {
-            if found.0 < low || found.1 > high {
-                diagnostics.push(
-                    Diagnostic::new(
-                        Code::Range,
-                        format!("the first value of `{name}` lies outside its range [{low}, {high}]"),
-                    )
-                    .label(op.span, format!("it lies in [{}, {}]", found.0, found.1))
-                    .remedy("widen the range of the state"),
-                );
-            }
+        if let (Some((low, high)), Some(_), Some(found)) = (declared, constant, intervals[first.index()])
+            && (found.0 < low || found.1 > high)
+        {
+            diagnostics.push(
+                Diagnostic::new(
+                    Code::Range,
+                    format!("the first value of `{name}` lies outside its range [{low}, {high}]"),
+                )
+                .label(op.span, format!("it lies in [{}, {}]", found.0, found.1))
+                .remedy("widen the range of the state"),
+            );
         }
     }
 }

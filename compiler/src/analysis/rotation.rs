@@ -23,9 +23,17 @@ pub fn keys(graph: &Graph, log_n: u32) -> Vec<Key> {
     let mut keys: BTreeMap<KeyKind, Key> = BTreeMap::new();
     for op in graph.walk() {
         let op = graph.op(op);
-        let (Some(kind), Some(&result)) = (key_of(log_n, op), op.results.first()) else { continue };
-        let Type::Cipher(ty) = graph.ty(result) else { continue };
-        let key = keys.entry(kind).or_insert(Key { kind, level: 0, uses: 0 });
+        let (Some(kind), Some(&result)) = (key_of(log_n, op), op.results.first()) else {
+            continue;
+        };
+        let Type::Cipher(ty) = graph.ty(result) else {
+            continue;
+        };
+        let key = keys.entry(kind).or_insert(Key {
+            kind,
+            level: 0,
+            uses: 0,
+        });
         key.level = key.level.max(ty.level as u8);
         key.uses += 1;
     }

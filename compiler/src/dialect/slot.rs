@@ -17,7 +17,8 @@
 //! A public vector is one of: a box — `value` on the slots `offset` + Σ k_d·`strides`\[d\] with k_d < `counts`\[d\], 0
 //! elsewhere — or `values`, repeated to fill the vector. A factor of `mul_scalar` that is a whole number of at most
 //! [`EXACT_LIMIT`] costs no level: the ciphertext is multiplied by that integer.
-//! Any operation may carry `bound`, which no slot that holds an element exceeds; only the noise analysis reads it.
+//! Any operation may carry the notes [`NOTES`], which only the noise analysis reads: `bound`, which no slot that holds an
+//! element exceeds, and `argument`, `image` and `slope`, which mark the two ends of a polynomial.
 
 use std::collections::BTreeMap;
 
@@ -29,9 +30,14 @@ use crate::source::Span;
 /// Largest whole number by which a vector is multiplied without using a level.
 pub const EXACT_LIMIT: f64 = 16.0;
 
+/// Attributes that do not bear on the meaning of an operation.
+pub const NOTES: [&str; 4] = ["argument", "bound", "image", "slope"];
+
 /// Whether multiplying by these numbers costs no level.
 pub fn is_exact(values: &[f64]) -> bool {
-    values.iter().all(|value| value.fract() == 0.0 && value.abs() <= EXACT_LIMIT)
+    values
+        .iter()
+        .all(|value| value.fract() == 0.0 && value.abs() <= EXACT_LIMIT)
 }
 
 /// Whether the operation's result lies one level below its operands.
@@ -69,7 +75,12 @@ impl Contents {
         Self::Boxes {
             value: op.float("value").unwrap_or(0.0),
             offset: op.int("offset").unwrap_or(0) as u32,
-            dims: dims.map(|(&count, &stride)| Repeat { count: count as u32, stride: stride as u32 }).collect(),
+            dims: dims
+                .map(|(&count, &stride)| Repeat {
+                    count: count as u32,
+                    stride: stride as u32,
+                })
+                .collect(),
         }
     }
 
@@ -80,8 +91,20 @@ impl Contents {
             Self::Boxes { value, offset, dims } => Builder::attributes([
                 ("value", (*value).into()),
                 ("offset", (*offset).into()),
-                ("counts", dims.iter().map(|dim| i64::from(dim.count)).collect::<Vec<_>>().into()),
-                ("strides", dims.iter().map(|dim| i64::from(dim.stride)).collect::<Vec<_>>().into()),
+                (
+                    "counts",
+                    dims.iter()
+                        .map(|dim| i64::from(dim.count))
+                        .collect::<Vec<_>>()
+                        .into(),
+                ),
+                (
+                    "strides",
+                    dims.iter()
+                        .map(|dim| i64::from(dim.stride))
+                        .collect::<Vec<_>>()
+                        .into(),
+                ),
             ]),
         }
     }
@@ -90,9 +113,11 @@ impl Contents {
     pub fn scaled(&self, factor: f64) -> Self {
         match self {
             Self::Slots(values) => Self::Slots(values.iter().map(|value| value * factor).collect()),
-            Self::Boxes { value, offset, dims } => {
-                Self::Boxes { value: value * factor, offset: *offset, dims: dims.clone() }
-            }
+            Self::Boxes { value, offset, dims } => Self::Boxes {
+                value: value * factor,
+                offset: *offset,
+                dims: dims.clone(),
+            },
         }
     }
 
@@ -134,7 +159,13 @@ impl Vectors {
     /// An empty graph of vectors of `slots` slots.
     pub fn new(name: &str, slots: u32) -> Self {
         let graph = Graph::new(name);
-        Self { block: graph.body(), graph, span: Span::none(), slots, depths: Vec::new() }
+        Self {
+            block: graph.body(),
+            graph,
+            span: Span::none(),
+            slots,
+            depths: Vec::new(),
+        }
     }
 
     /// Slots of a vector.
@@ -148,11 +179,23 @@ impl Vectors {
     }
 
     fn push(&mut self, opcode: Opcode, operands: &[Value], attributes: Attributes) -> Value {
-        let secrecy = if opcode == Opcode::SlotConstant { Secrecy::Public } else { Secrecy::Secret };
+        let secrecy = if opcode == Opcode::SlotConstant {
+            Secrecy::Public
+        } else {
+            Secrecy::Secret
+        };
         let ty = Type::vector(self.slots, secrecy);
-        let mut builder = Builder { graph: &mut self.graph, block: self.block, span: self.span };
+        let mut builder = Builder {
+            graph: &mut self.graph,
+            block: self.block,
+            span: self.span,
+        };
         let op = builder.op(opcode, operands, attributes, vec![ty]);
-        let below = operands.iter().map(|&operand| self.depth(operand)).max().unwrap_or(0);
+        let below = operands
+            .iter()
+            .map(|&operand| self.depth(operand))
+            .max()
+            .unwrap_or(0);
         let value = self.graph.op(op).results[0];
         self.depths.resize(value.index() + 1, 0);
         self.depths[value.index()] = below + u32::from(takes_level(self.graph.op(op)));
@@ -160,7 +203,12 @@ impl Vectors {
     }
 
     fn effect(&mut self, opcode: Opcode, operands: &[Value], attributes: Attributes) {
-        Builder { graph: &mut self.graph, block: self.block, span: self.span }.op(opcode, operands, attributes, vec![]);
+        Builder {
+            graph: &mut self.graph,
+            block: self.block,
+            span: self.span,
+        }
+        .op(opcode, operands, attributes, vec![]);
     }
 
     /// Tile of an input port; of a stream, that of a step.
@@ -183,7 +231,11 @@ impl Vectors {
 
     /// Start of a step.
     pub fn step(&mut self, index: i64) {
-        self.effect(Opcode::SlotStep, &[], Builder::attributes([("index", index.into())]));
+        self.effect(
+            Opcode::SlotStep,
+            &[],
+            Builder::attributes([("index", index.into())]),
+        );
     }
 
     /// A public vector.
@@ -226,7 +278,11 @@ impl Vectors {
         if factor == -1.0 {
             return self.push(Opcode::SlotNeg, &[a], Attributes::new());
         }
-        self.push(Opcode::SlotMulScalar, &[a], Builder::attributes([("values", vec![factor].into())]))
+        self.push(
+            Opcode::SlotMulScalar,
+            &[a],
+            Builder::attributes([("values", vec![factor].into())]),
+        )
     }
 
     /// a plus a public number.
@@ -234,7 +290,11 @@ impl Vectors {
         if summand == 0.0 {
             return a;
         }
-        self.push(Opcode::SlotAddScalar, &[a], Builder::attributes([("values", vec![summand].into())]))
+        self.push(
+            Opcode::SlotAddScalar,
+            &[a],
+            Builder::attributes([("values", vec![summand].into())]),
+        )
     }
 
     /// Sum of the rotations of a by each of `by`; `disjoint` says that no two have a value in the same slot.
@@ -246,11 +306,23 @@ impl Vectors {
         self.push(Opcode::SlotSumRotations, &[a], attributes)
     }
 
-    /// Says that no slot of a value that is in use exceeds `bound`.
-    pub fn set_bound(&mut self, value: Value, bound: f64) {
+    fn note(&mut self, value: Value, name: &str, note: Attribute) {
         if let Some(op) = self.graph.defining_op(value) {
-            self.graph.op_mut(op).attributes.insert("bound".to_owned(), bound.into());
+            self.graph.op_mut(op).attributes.insert(name.to_owned(), note);
         }
+    }
+
+    /// Says that no slot of a value that is in use exceeds `bound`.
+    pub fn note_bound(&mut self, value: Value, bound: f64) {
+        self.note(value, "bound", bound.into());
+    }
+
+    /// Says that `image` is a polynomial of `argument` alone, nowhere steeper than `slope`.
+    pub fn note_polynomial(&mut self, argument: Value, image: Value, slope: f64) {
+        let number = i64::from(image.0);
+        self.note(argument, "argument", number.into());
+        self.note(image, "image", number.into());
+        self.note(image, "slope", slope.into());
     }
 }
 
@@ -265,10 +337,19 @@ pub fn evaluate(graph: &Graph, mut input: impl FnMut(u32, u32, Option<i64>) -> V
     let mut outputs = Outputs::new();
     for op in graph.walk() {
         let op = graph.op(op);
-        let port_tile = || (op.int("port").unwrap_or(0) as u32, op.int("tile").unwrap_or(0) as u32);
+        let port_tile = || {
+            (
+                op.int("port").unwrap_or(0) as u32,
+                op.int("tile").unwrap_or(0) as u32,
+            )
+        };
         let operand = |index: usize| &vectors[&op.operands[index]];
         let zip = |combine: fn(f64, f64) -> f64| -> Vec<f64> {
-            operand(0).iter().zip(operand(1)).map(|(&a, &b)| combine(a, b)).collect()
+            operand(0)
+                .iter()
+                .zip(operand(1))
+                .map(|(&a, &b)| combine(a, b))
+                .collect()
         };
         let scalar = || op.floats("values").first().copied().unwrap_or(0.0);
         let rotated = |by: i64| {
@@ -292,9 +373,15 @@ pub fn evaluate(graph: &Graph, mut input: impl FnMut(u32, u32, Option<i64>) -> V
             SlotMulScalar => operand(0).iter().map(|a| a * scalar()).collect(),
             SlotAddScalar => operand(0).iter().map(|a| a + scalar()).collect(),
             SlotRotate => rotated(op.int("by").unwrap_or(0)).collect(),
-            SlotSumRotations => op.ints("by").iter().fold(vec![0.0; operand(0).len()], |sum, &by| {
-                sum.into_iter().zip(rotated(by)).map(|(sum, term)| sum + term).collect()
-            }),
+            SlotSumRotations => op
+                .ints("by")
+                .iter()
+                .fold(vec![0.0; operand(0).len()], |sum, &by| {
+                    sum.into_iter()
+                        .zip(rotated(by))
+                        .map(|(sum, term)| sum + term)
+                        .collect()
+                }),
             SlotOutput => {
                 let (port, tile) = port_tile();
                 outputs.push((port, tile, operand(0).clone()));

@@ -206,8 +206,8 @@ impl Pass<'_> {
         let count = old.op(id).results.len();
         let parameters = &operands[1..=count];
         let mut lookaheads = Vec::new();
-        for position in 0..count {
-            let of_state = self.rewriter.new.defining_op(parameters[position]).is_none();
+        for (position, &parameter) in parameters.iter().enumerate() {
+            let of_state = self.rewriter.new.defining_op(parameter).is_none();
             match memories
                 .of(id, position)
                 .and_then(|memory| memory.current)

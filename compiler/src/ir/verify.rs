@@ -189,13 +189,13 @@ impl Verifier<'_> {
         else {
             return Ok(());
         };
-        if let Some(Elements::Each(values)) = Elements::of(op).filter(|_| op.float("value").is_none()) {
-            if values.len() != result.elements() {
-                return fail(
-                    op,
-                    format_args!("{} values for a tensor of {}", values.len(), result.elements()),
-                );
-            }
+        if let Some(Elements::Each(values)) = Elements::of(op)
+            && values.len() != result.elements()
+        {
+            return fail(
+                op,
+                format_args!("{} values for a tensor of {}", values.len(), result.elements()),
+            );
         }
         if op.operands.is_empty() {
             return Ok(());
@@ -238,10 +238,8 @@ impl Verifier<'_> {
                     }
                 }
             }
-            (CkksAddPlain, Some(result)) => {
-                if operand(0).is_none_or(|side| side != result) {
-                    return fail(op, "result differs from the ciphertext operand");
-                }
+            (CkksAddPlain, Some(result)) if operand(0).is_none_or(|side| side != result) => {
+                return fail(op, "result differs from the ciphertext operand");
             }
             (CkksMul | CkksMulAcc, Some(result)) => {
                 let count = op.operands.len();

@@ -28,13 +28,17 @@ impl Chain {
     pub fn new(log_n: u32, log_scale: u32, base_bits: f64, top: u32, limit_bits: u32) -> Option<Self> {
         let nominal = 2f64.powi(log_scale as i32);
         let limit = 1u64 << limit_bits;
-        let base = primes_near(2f64.powf(base_bits) as u64, log_n).take(4096).find(|&prime| prime < limit)?;
+        let base = primes_near(2f64.powf(base_bits) as u64, log_n)
+            .take(4096)
+            .find(|&prime| prime < limit)?;
         let mut q = vec![base];
         let mut scales = vec![nominal];
         for _ in 0..top {
             let scale = scales[scales.len() - 1];
             let target = (scale * scale / nominal) as u64;
-            let prime = primes_near(target, log_n).take(4 * top as usize + 8).find(|prime| *prime < limit && !q.contains(prime))?;
+            let prime = primes_near(target, log_n)
+                .take(4 * top as usize + 8)
+                .find(|prime| *prime < limit && !q.contains(prime))?;
             // A chain that strays has run out of primes near its scale.
             if (prime as f64 / nominal).log2().abs() > 0.1 {
                 return None;
@@ -45,7 +49,12 @@ impl Chain {
         // They were chosen from the top down.
         q[1..].reverse();
         scales.reverse();
-        Some(Self { log_n, log_scale, q, scales })
+        Some(Self {
+            log_n,
+            log_scale,
+            q,
+            scales,
+        })
     }
 
     /// Δ_l.
@@ -66,7 +75,10 @@ impl Chain {
     /// log2 of the largest product of a digit of `digit_limbs` primes.
     pub fn digit_bits(&self, digit_limbs: u32) -> f64 {
         let digit = |primes: &[u64]| primes.iter().map(|&prime| (prime as f64).log2()).sum::<f64>();
-        self.q.chunks(digit_limbs.max(1) as usize).map(digit).fold(0.0, f64::max)
+        self.q
+            .chunks(digit_limbs.max(1) as usize)
+            .map(digit)
+            .fold(0.0, f64::max)
     }
 
     /// Special primes whose product is at least 2^1.5 times that of any digit, so that the error of a key switch stays
@@ -97,9 +109,13 @@ mod tests {
     #[test]
     fn scales_stay_near_the_nominal_scale() {
         for (log_n, log_scale, top) in [(16, 36, 40), (15, 40, 18), (12, 30, 2), (13, 45, 4)] {
-            let chain = Chain::new(log_n, log_scale, f64::from(log_scale) + 4.0, top, 50).expect("there are primes");
+            let chain =
+                Chain::new(log_n, log_scale, f64::from(log_scale) + 4.0, top, 50).expect("there are primes");
             for level in 0..=top {
-                assert!((chain.scale(level).log2() - f64::from(log_scale)).abs() < 0.01, "{level}");
+                assert!(
+                    (chain.scale(level).log2() - f64::from(log_scale)).abs() < 0.01,
+                    "{level}"
+                );
                 if level > 0 {
                     let next = chain.scale(level).powi(2) / chain.q[level as usize] as f64;
                     assert!((next / chain.scale(level - 1) - 1.0).abs() < 1e-12);

@@ -19,6 +19,8 @@ pub const KEY_BUDGET_BYTES: u64 = 6_000_000_000;
 const SLACK: f64 = 1.03;
 /// Most primes of a plan.
 const MOST_PRIMES: usize = 64;
+/// An error beyond this says only that the result is useless.
+const USELESS: f64 = 1e30;
 /// Assumed largest value of an output without a range.
 const UNKNOWN_BOUND: f64 = 64.0;
 
@@ -31,7 +33,7 @@ pub struct Space {
     pub log_scale: Option<u32>,
     /// Bits of a machine word.
     pub word_bits: u32,
-    /// Largest error of an output.
+    /// Largest standard deviation of the error of an output.
     pub precision: f64,
     /// Allows any modulus.
     pub toy: bool,
@@ -69,8 +71,18 @@ pub struct Choice {
 impl Choice {
     /// log2 of QP.
     pub fn modulus_bits(&self) -> f64 {
-        self.chain.bits() + self.special.iter().map(|&prime| (prime as f64).log2()).sum::<f64>()
+        self.chain.bits()
+            + self
+                .special
+                .iter()
+                .map(|&prime| (prime as f64).log2())
+                .sum::<f64>()
     }
+}
+
+/// Smallest log2 of a scale that is tried.
+pub fn smallest_log_scale(word_bits: u32) -> u32 {
+    if word_bits == 32 { 18 } else { 30 }
 }
 
 /// The best parameters for a program, or why there are none.
@@ -78,13 +90,15 @@ pub fn run(packed: &Packed, space: &Space) -> Result<Choice, Diagnostic> {
     let limit_bits = prime_bits(space.word_bits);
     let allowed = largest_modulus_bits(space.log_n);
     if allowed.is_none() && !space.toy {
-        return Err(Diagnostic::new(Code::Security, format!("ring degree 2^{} has no secure modulus", space.log_n))
-            .remedy("choose a ring degree from 2^10 to 2^17"));
+        return Err(Diagnostic::new(
+            Code::Security,
+            format!("ring degree 2^{} has no secure modulus", space.log_n),
+        )
+        .remedy("choose a ring degree from 2^10 to 2^17"));
     }
     let scales = match space.log_scale {
         Some(log_scale) => log_scale..=log_scale,
-        None if space.word_bits == 32 => 18..=limit_bits - 1,
-        None => 30..=limit_bits - 1,
+        None => smallest_log_scale(space.word_bits)..=limit_bits - 1,
     };
     let mut candidates: Vec<Choice> = Vec::new();
     let mut smallest: Option<f64> = None;
@@ -95,7 +109,10 @@ pub fn run(packed: &Packed, space: &Space) -> Result<Choice, Diagnostic> {
             let secure = allowed.is_some_and(|allowed| bits <= f64::from(allowed));
             if secure || space.toy {
                 let security_bits = if secure && !space.toy { SECURITY_BITS } else { 0 };
-                candidates.push(Choice { security_bits, ..choice });
+                candidates.push(Choice {
+                    security_bits,
+                    ..choice
+                });
             }
         }
     }
@@ -104,18 +121,36 @@ pub fn run(packed: &Packed, space: &Space) -> Result<Choice, Diagnostic> {
         return Err(refuse(space, smallest, allowed));
     };
     candidates.retain(|choice| key(choice) == best);
-    let fastest = candidates.iter().map(|choice| choice.cost.seconds).fold(f64::INFINITY, f64::min);
-    candidates.retain(|choice| choice.cost.seconds <= fastest * SLACK);
     let error = |choice: &Choice| choice.errors.iter().copied().fold(0.0, f64::max);
-    candidates.sort_by(|a, b| error(a).total_cmp(&error(b)).then(a.cost.seconds.total_cmp(&b.cost.seconds)));
-    candidates.into_iter().next().ok_or_else(|| refuse(space, smallest, allowed))
+    if !candidates.iter().any(|choice| choice.is_precise) {
+        // What cannot be precise enough had better be as precise as it can.
+        let least = candidates.iter().map(error).fold(f64::INFINITY, f64::min);
+        candidates.retain(|choice| error(choice) <= 2.0 * least);
+    }
+    let fastest = candidates
+        .iter()
+        .map(|choice| choice.cost.seconds)
+        .fold(f64::INFINITY, f64::min);
+    candidates.retain(|choice| choice.cost.seconds <= fastest * SLACK);
+    candidates.sort_by(|a, b| {
+        error(a)
+            .total_cmp(&error(b))
+            .then(a.cost.seconds.total_cmp(&b.cost.seconds))
+    });
+    candidates
+        .into_iter()
+        .next()
+        .ok_or_else(|| refuse(space, smallest, allowed))
 }
 
 fn refuse(space: &Space, smallest: Option<f64>, allowed: Option<u32>) -> Diagnostic {
     match (smallest, allowed) {
         (Some(bits), Some(allowed)) if space.log_scale.is_some() => Diagnostic::new(
             Code::Security,
-            format!("a modulus of {bits:.0} bits is not secure at ring degree 2^{}: at most {allowed} are", space.log_n),
+            format!(
+                "a modulus of {bits:.0} bits is not secure at ring degree 2^{}: at most {allowed} are",
+                space.log_n
+            ),
         )
         .remedy("choose a smaller --log-scale, fewer steps or a larger ring"),
         (Some(bits), Some(allowed)) => Diagnostic::new(
@@ -126,8 +161,11 @@ fn refuse(space: &Space, smallest: Option<f64>, allowed: Option<u32>) -> Diagnos
             ),
         )
         .remedy("train fewer steps, use polynomials of lower degree, or a larger ring"),
-        _ => Diagnostic::new(Code::Depth, format!("there are not enough primes for ring degree 2^{}", space.log_n))
-            .remedy("train fewer steps"),
+        _ => Diagnostic::new(
+            Code::Depth,
+            format!("there are not enough primes for ring degree 2^{}", space.log_n),
+        )
+        .remedy("train fewer steps"),
     }
 }
 
@@ -149,20 +187,38 @@ fn base(packed: &Packed, log_scale: u32, limit_bits: u32) -> (u32, f64) {
 fn at_scale(packed: &Packed, space: &Space, log_scale: u32, limit_bits: u32) -> Vec<Choice> {
     let (output_level, base_bits) = base(packed, log_scale, limit_bits);
     let (levels, top) = top_level(&packed.graph, output_level);
-    let Some(chain) = Chain::new(space.log_n, log_scale, base_bits, top, limit_bits) else { return Vec::new() };
-    let (ckks, port_levels) = lower_ckks::run(&packed.graph, packed.ports.len(), &levels, &chain, output_level);
+    let Some(chain) = Chain::new(space.log_n, log_scale, base_bits, top, limit_bits) else {
+        return Vec::new();
+    };
+    let (ckks, port_levels) =
+        lower_ckks::run(&packed.graph, packed.ports.len(), &levels, &chain, output_level);
     let keys = rotation::keys(&ckks, space.log_n);
-    let input_bounds: Vec<f64> = packed.ports.iter().map(|port| port.bound().unwrap_or(1.0)).collect();
+    let input_bounds: Vec<f64> = packed
+        .ports
+        .iter()
+        .map(|port| port.bound().unwrap_or(1.0))
+        .collect();
     let mut choices = Vec::new();
     for digit_limbs in 1..=top + 1 {
-        let special = if keys.is_empty() { Some(Vec::new()) } else { chain.special(digit_limbs, limit_bits) };
-        let Some(special) = special.filter(|special| special.len() + chain.q.len() <= MOST_PRIMES) else { break };
+        let special = if keys.is_empty() {
+            Some(Vec::new())
+        } else {
+            chain.special(digit_limbs, limit_bits)
+        };
+        let Some(special) = special.filter(|special| special.len() + chain.q.len() <= MOST_PRIMES) else {
+            break;
+        };
         let digits = (top + 1).div_ceil(digit_limbs);
         if digit_limbs > 1 && (top + 1).div_ceil(digit_limbs - 1) == digits {
             // As many digits as with smaller ones, and more special primes.
             continue;
         }
-        let model = CostModel { target: space.target, log_n: space.log_n, special: special.len() as u32, digit_limbs };
+        let model = CostModel {
+            target: space.target,
+            log_n: space.log_n,
+            special: special.len() as u32,
+            digit_limbs,
+        };
         let words = WordCounts::new(space.log_n, special.len() as u32, digit_limbs);
         let noise = NoiseModel {
             chain: &chain,
@@ -173,12 +229,15 @@ fn at_scale(packed: &Packed, space: &Space, log_scale: u32, limit_bits: u32) -> 
         let mut errors = vec![0.0f64; packed.ports.len()];
         for (port, _, deviation) in noise::outputs(&ckks, &noise) {
             let factor = packed.ports[port as usize].layout.factor.abs();
-            errors[port as usize] = errors[port as usize].max(deviation / factor);
+            errors[port as usize] = errors[port as usize].max((deviation / factor).min(USELESS));
         }
         choices.push(Choice {
             digit_limbs,
             security_bits: 0,
-            key_bytes: keys.iter().map(|key| words.switching_key(key.level) * u64::from(space.word_bits) / 8).sum(),
+            key_bytes: keys
+                .iter()
+                .map(|key| words.switching_key(key.level) * u64::from(space.word_bits) / 8)
+                .sum(),
             cost: model.graph(&ckks),
             is_precise: errors.iter().all(|&error| error <= space.precision),
             errors,

@@ -66,7 +66,13 @@ impl Port {
             name: String::new(),
             kind: PortKind::Input,
             shape: ty.shape.clone(),
-            layout: Layout { slots: 1, tiles: 1, dims: Vec::new(), repeats: Vec::new(), factor: 1.0 },
+            layout: Layout {
+                slots: 1,
+                tiles: 1,
+                dims: Vec::new(),
+                repeats: Vec::new(),
+                factor: 1.0,
+            },
             range: ty.range,
             one_hot: false,
             span,
@@ -80,7 +86,8 @@ impl Port {
 
     /// Largest absolute value of a slot, if the range is known.
     pub fn bound(&self) -> Option<f64> {
-        self.range.map(|(low, high)| low.abs().max(high.abs()) * self.layout.factor.abs())
+        self.range
+            .map(|(low, high)| low.abs().max(high.abs()) * self.layout.factor.abs())
     }
 }
 
@@ -96,5 +103,8 @@ pub struct Packed {
 /// Lays out a graph without loops in a given frame.
 pub fn run(graph: &Graph, axes: &Axes, frame: &Frame, radix: Radix) -> Result<Packed, Diagnostic> {
     let packed = lower::lower(graph, axes, frame, radix)?;
-    Ok(Packed { graph: simplify_slots::run(&packed.graph), ports: packed.ports })
+    Ok(Packed {
+        graph: simplify_slots::run(&packed.graph),
+        ports: packed.ports,
+    })
 }

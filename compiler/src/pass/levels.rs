@@ -44,7 +44,9 @@ mod tests {
             .filter(|&op| graph.op(op).operands.contains(&value))
             .filter_map(|op| match graph.op(op).results.first() {
                 None => Some(0),
-                Some(&result) => brute(graph, result).map(|below| below + u32::from(takes_level(graph.op(op)))),
+                Some(&result) => {
+                    brute(graph, result).map(|below| below + u32::from(takes_level(graph.op(op))))
+                }
             })
             .max()
     }

@@ -23,7 +23,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::dialect::slot::{Contents, takes_level};
+use crate::dialect::slot::{Contents, NOTES, takes_level};
 use crate::ir::{
     Attribute, Attributes, Basis, Builder, CipherType, Graph, OpData, OpId, Opcode, PlainType, Type, Value,
 };
@@ -35,7 +35,13 @@ use crate::source::Span;
 pub type PortLevels = Vec<u32>;
 
 /// Lowers a graph of vectors; `levels` are those of [`levels::run`].
-pub fn run(graph: &Graph, ports: usize, levels: &[Option<u32>], chain: &Chain, output_level: u32) -> (Graph, PortLevels) {
+pub fn run(
+    graph: &Graph,
+    ports: usize,
+    levels: &[Option<u32>],
+    chain: &Chain,
+    output_level: u32,
+) -> (Graph, PortLevels) {
     let mut port_levels = vec![output_level; ports];
     for op in graph.walk() {
         let op = graph.op(op);
@@ -107,13 +113,17 @@ impl Lowering<'_> {
     }
 
     fn is_input(&self, value: Value) -> bool {
-        self.definition(value).is_some_and(|(_, op)| op.opcode == Opcode::SlotInput)
+        self.definition(value)
+            .is_some_and(|(_, op)| op.opcode == Opcode::SlotInput)
     }
 
     /// Whether the operation can be a part of a larger sum.
     fn is_part(op: &OpData) -> bool {
         use Opcode::*;
-        matches!(op.opcode, SlotAdd | SlotSub | SlotNeg | SlotAddScalar | SlotAddPlain) || takes_level(op)
+        matches!(
+            op.opcode,
+            SlotAdd | SlotSub | SlotNeg | SlotAddScalar | SlotAddPlain
+        ) || takes_level(op)
     }
 
     /// Values that are used once, in a sum of their own level: they are made as a part of it.
@@ -122,11 +132,22 @@ impl Lowering<'_> {
         let mut absorbed = vec![false; self.old.value_count()];
         for op in self.old.walk() {
             let op = self.old.op(op);
-            if !matches!(op.opcode, SlotAdd | SlotSub | SlotNeg | SlotAddScalar | SlotAddPlain) {
+            if !matches!(
+                op.opcode,
+                SlotAdd | SlotSub | SlotNeg | SlotAddScalar | SlotAddPlain
+            ) {
                 continue;
             }
             for &operand in &op.operands {
-                let part = self.definition(operand).is_some_and(|(_, op)| Self::is_part(op));
+                // The ends of a polynomial stay visible, for the noise analysis.
+                let is_end = |op: &OpData| {
+                    ["argument", "image"]
+                        .iter()
+                        .any(|end| op.attributes.contains_key(*end))
+                };
+                let part = self
+                    .definition(operand)
+                    .is_some_and(|(_, op)| Self::is_part(op) && !is_end(op));
                 let alone = self.uses[operand.index()] == 1;
                 absorbed[operand.index()] = part && alone && self.level(operand) == self.level(op.results[0]);
             }
@@ -136,11 +157,21 @@ impl Lowering<'_> {
 
     fn push(&mut self, opcode: Opcode, operands: &[Value], attributes: Attributes, ty: Type) -> Value {
         let block = self.new.body();
-        Builder { graph: &mut self.new, block, span: self.span }.value(opcode, operands, attributes, ty)
+        Builder {
+            graph: &mut self.new,
+            block,
+            span: self.span,
+        }
+        .value(opcode, operands, attributes, ty)
     }
 
     fn cipher(&self, value: Value) -> CipherType {
-        let none = CipherType { level: 0, scale: 1.0, degree: 1, basis: Basis::Q };
+        let none = CipherType {
+            level: 0,
+            scale: 1.0,
+            degree: 1,
+            basis: Basis::Q,
+        };
         self.new.ty(value).as_cipher().cloned().unwrap_or(none)
     }
 
@@ -155,17 +186,22 @@ impl Lowering<'_> {
         match op.opcode {
             SlotStep => {
                 let block = self.new.body();
-                Builder { graph: &mut self.new, block, span: op.span }.op(CkksStep, &[], op.attributes.clone(), vec![]);
+                Builder {
+                    graph: &mut self.new,
+                    block,
+                    span: op.span,
+                }
+                .op(CkksStep, &[], op.attributes.clone(), vec![]);
             }
             SlotOutput => {
                 let value = self.at(op.operands[0], self.output_level);
                 let block = self.new.body();
-                Builder { graph: &mut self.new, block, span: op.span }.op(
-                    CkksOutput,
-                    &[value],
-                    op.attributes.clone(),
-                    vec![],
-                );
+                Builder {
+                    graph: &mut self.new,
+                    block,
+                    span: op.span,
+                }
+                .op(CkksOutput, &[value], op.attributes.clone(), vec![]);
             }
             SlotInput | SlotConstant => {}
             _ => {
@@ -173,7 +209,9 @@ impl Lowering<'_> {
                 if absorbed[result.index()] {
                     return;
                 }
-                let Some(level) = self.levels[result.index()] else { return };
+                let Some(level) = self.levels[result.index()] else {
+                    return;
+                };
                 let value = match op.opcode {
                     SlotRotate => {
                         let x = self.at(op.operands[0], level);
@@ -192,8 +230,15 @@ impl Lowering<'_> {
                         self.sum(sum, level)
                     }
                 };
-                if let (Some(bound), Some(made)) = (op.float("bound"), self.new.defining_op(value)) {
-                    self.new.op_mut(made).attributes.insert("bound".to_owned(), bound.into());
+                if let Some(made) = self.new.defining_op(value) {
+                    let notes = op
+                        .attributes
+                        .iter()
+                        .filter(|(name, _)| NOTES.contains(&name.as_str()));
+                    self.new
+                        .op_mut(made)
+                        .attributes
+                        .extend(notes.map(|(name, note)| (name.clone(), note.clone())));
                 }
                 self.defined.insert(result, value);
             }
@@ -205,12 +250,17 @@ impl Lowering<'_> {
         let mut sum = Sum::default();
         let mut stack = vec![(1.0, root)];
         while let Some((sign, value)) = stack.pop() {
-            let part = self.definition(value).filter(|_| value == root || absorbed[value.index()]);
+            let part = self
+                .definition(value)
+                .filter(|_| value == root || absorbed[value.index()]);
             let Some((_, op)) = part else {
                 sum.terms.push((sign, value));
                 continue;
             };
-            let (a, b) = (op.operands[0], op.operands.get(1).copied().unwrap_or(op.operands[0]));
+            let (a, b) = (
+                op.operands[0],
+                op.operands.get(1).copied().unwrap_or(op.operands[0]),
+            );
             match op.opcode {
                 SlotAdd => stack.extend([(sign, b), (sign, a)]),
                 SlotSub => stack.extend([(-sign, b), (sign, a)]),
@@ -249,7 +299,11 @@ impl Lowering<'_> {
         let mut scalar_products = sum.scalar_products;
         let mut terms = Vec::new();
         for (sign, value) in sum.terms {
-            let high = if self.is_input(value) { self.input_level(value) } else { self.level(value) };
+            let high = if self.is_input(value) {
+                self.input_level(value)
+            } else {
+                self.level(value)
+            };
             let lower = high > level && !self.adjusted.contains_key(&(value, level));
             // Where a rescale comes anyway, a value that lies too high joins it.
             if lower && (raw.is_some() || !scalar_products.is_empty()) {
@@ -278,7 +332,9 @@ impl Lowering<'_> {
                 (None, true) => self.same(Opcode::CkksNeg, &[value], Attributes::new()),
             });
         }
-        let Some(mut total) = total else { unreachable!("a sum has a term") };
+        let Some(mut total) = total else {
+            unreachable!("a sum has a term")
+        };
         if sum.scalar != 0.0 {
             let attributes = Builder::attributes([("values", vec![sum.scalar].into())]);
             total = self.same(Opcode::CkksAddScalar, &[total], attributes);
@@ -296,7 +352,12 @@ impl Lowering<'_> {
         for &(sign, a, b) in products {
             let (a, b) = (self.at(a, level), self.at(b, level));
             let scale = self.cipher(a).scale * self.cipher(b).scale;
-            let ty = Type::Cipher(CipherType { level, scale, degree: 2, basis: Basis::Q });
+            let ty = Type::Cipher(CipherType {
+                level,
+                scale,
+                degree: 2,
+                basis: Basis::Q,
+            });
             let side = &mut sides[usize::from(sign < 0.0)];
             let (opcode, operands) = match *side {
                 Some(sum) => (Opcode::CkksMulAcc, vec![sum, a, b]),
@@ -304,8 +365,12 @@ impl Lowering<'_> {
                 None => (Opcode::CkksMul, vec![a, b]),
             };
             *side = Some(
-                Builder { block: self.new.body(), graph: &mut self.new, span: self.span }
-                    .value(opcode, &operands, Attributes::new(), ty),
+                Builder {
+                    block: self.new.body(),
+                    graph: &mut self.new,
+                    span: self.span,
+                }
+                .value(opcode, &operands, Attributes::new(), ty),
             );
         }
         let sum = match sides {
@@ -314,8 +379,16 @@ impl Lowering<'_> {
             [Some(plus), Some(minus)] => self.same(Opcode::CkksSub, &[plus, minus], Attributes::new()),
             [None, Some(minus)] => self.same(Opcode::CkksNeg, &[minus], Attributes::new()),
         };
-        let ty = CipherType { degree: 1, ..self.cipher(sum) };
-        Some(self.push(Opcode::CkksRelinearize, &[sum], Attributes::new(), Type::Cipher(ty)))
+        let ty = CipherType {
+            degree: 1,
+            ..self.cipher(sum)
+        };
+        Some(self.push(
+            Opcode::CkksRelinearize,
+            &[sum],
+            Attributes::new(),
+            Type::Cipher(ty),
+        ))
     }
 
     fn rescale(&mut self, value: Value) -> Value {
@@ -325,7 +398,11 @@ impl Lowering<'_> {
             Opcode::CkksRescale,
             &[value],
             Attributes::new(),
-            Type::Cipher(CipherType { level: ty.level - 1, scale, ..ty }),
+            Type::Cipher(CipherType {
+                level: ty.level - 1,
+                scale,
+                ..ty
+            }),
         )
     }
 
@@ -333,7 +410,12 @@ impl Lowering<'_> {
         let ty = self.cipher(value);
         let attributes = Builder::attributes([("values", vec![factor].into()), ("scale", scale.into())]);
         let scale = ty.scale * scale;
-        self.push(Opcode::CkksMulScalar, &[value], attributes, Type::Cipher(CipherType { scale, ..ty }))
+        self.push(
+            Opcode::CkksMulScalar,
+            &[value],
+            attributes,
+            Type::Cipher(CipherType { scale, ..ty }),
+        )
     }
 
     fn encode(&mut self, constant: Value, sign: f64, level: u32, scale: f64) -> Value {
@@ -346,19 +428,28 @@ impl Lowering<'_> {
             Some((_, op)) => op.attributes.clone(),
             None => Attributes::new(),
         };
-        let ty = Type::Plain(PlainType { level, scale, basis: Basis::Q });
+        let ty = Type::Plain(PlainType {
+            level,
+            scale,
+            basis: Basis::Q,
+        });
         let encoded = self.push(Opcode::CkksEncode, &[], attributes, ty);
         self.encoded.insert(key, encoded);
         encoded
     }
 
     fn input_level(&self, value: Value) -> u32 {
-        self.definition(value).map_or(0, |(_, op)| self.port_levels[op.int("port").unwrap_or(0) as usize])
+        self.definition(value).map_or(0, |(_, op)| {
+            self.port_levels[op.int("port").unwrap_or(0) as usize]
+        })
     }
 
     /// A value at just this level, at whatever scale it has.
     fn loose(&mut self, value: Value, level: u32) -> Value {
-        if let Some((_, op)) = self.definition(value).filter(|(_, op)| op.opcode == Opcode::SlotInput) {
+        if let Some((_, op)) = self
+            .definition(value)
+            .filter(|(_, op)| op.opcode == Opcode::SlotInput)
+        {
             if let Some(&read) = self.read.get(&(value, level)) {
                 return read;
             }
@@ -373,12 +464,21 @@ impl Lowering<'_> {
         if ty.level == level {
             return made;
         }
-        self.push(Opcode::CkksDrop, &[made], Attributes::new(), Type::Cipher(CipherType { level, ..ty }))
+        self.push(
+            Opcode::CkksDrop,
+            &[made],
+            Attributes::new(),
+            Type::Cipher(CipherType { level, ..ty }),
+        )
     }
 
     /// A value at this level and the canonical scale.
     fn at(&mut self, value: Value, level: u32) -> Value {
-        let high = if self.is_input(value) { self.input_level(value) } else { self.level(value) };
+        let high = if self.is_input(value) {
+            self.input_level(value)
+        } else {
+            self.level(value)
+        };
         if high == level {
             return self.loose(value, level);
         }
@@ -386,7 +486,8 @@ impl Lowering<'_> {
             return adjusted;
         }
         let loose = self.loose(value, level + 1);
-        let scale = self.chain.scale(level) * self.chain.q[level as usize + 1] as f64 / self.cipher(loose).scale;
+        let scale =
+            self.chain.scale(level) * self.chain.q[level as usize + 1] as f64 / self.cipher(loose).scale;
         let raw = self.mul_scalar(loose, 1.0, scale);
         let adjusted = self.rescale(raw);
         self.adjusted.insert((value, level), adjusted);
@@ -412,13 +513,19 @@ impl Lowering<'_> {
                 let digits = match self.digits.get(&x) {
                     Some(&digits) => digits,
                     None => {
-                        let ty = Type::Digits { level: ty.level, scale: ty.scale };
+                        let ty = Type::Digits {
+                            level: ty.level,
+                            scale: ty.scale,
+                        };
                         let digits = self.push(Opcode::CkksDecompose, &[x], Attributes::new(), ty);
                         self.digits.insert(x, digits);
                         digits
                     }
                 };
-                let raised = Type::Cipher(CipherType { basis: Basis::Qp, ..ty.clone() });
+                let raised = Type::Cipher(CipherType {
+                    basis: Basis::Qp,
+                    ..ty.clone()
+                });
                 let mut sum: Option<Value> = None;
                 for &by in &turning {
                     let operands: Vec<Value> = [digits].into_iter().chain(sum).collect();
@@ -426,11 +533,20 @@ impl Lowering<'_> {
                 }
                 for _ in 0..resting {
                     let operands: Vec<Value> = [x].into_iter().chain(sum).collect();
-                    let attributes = if disjoint { Builder::attributes([("disjoint", true.into())]) } else { Attributes::new() };
+                    let attributes = if disjoint {
+                        Builder::attributes([("disjoint", true.into())])
+                    } else {
+                        Attributes::new()
+                    };
                     sum = Some(self.push(Opcode::CkksLiftAcc, &operands, attributes, raised.clone()));
                 }
                 let operands: Vec<Value> = sum.into_iter().collect();
-                return self.push(Opcode::CkksModDown, &operands, Attributes::new(), Type::Cipher(ty));
+                return self.push(
+                    Opcode::CkksModDown,
+                    &operands,
+                    Attributes::new(),
+                    Type::Cipher(ty),
+                );
             }
         };
         for _ in 0..resting {

@@ -28,7 +28,11 @@ pub fn plan(lifetimes: &[Lifetime]) -> MemoryPlan {
     let mut order: Vec<usize> = (0..lifetimes.len()).collect();
     order.sort_by_key(|&value| {
         let life = lifetimes[value];
-        (std::cmp::Reverse(life.words), std::cmp::Reverse(life.end - life.start), value)
+        (
+            std::cmp::Reverse(life.words),
+            std::cmp::Reverse(life.end - life.start),
+            value,
+        )
     });
     let mut offsets = vec![0; lifetimes.len()];
     let mut placed: Vec<usize> = Vec::new();
@@ -52,7 +56,11 @@ pub fn plan(lifetimes: &[Lifetime]) -> MemoryPlan {
         arena_words = arena_words.max(offsets[value] + life.words);
         placed.push(value);
     }
-    MemoryPlan { offsets, arena_words, lower_bound_words: lower_bound(lifetimes) }
+    MemoryPlan {
+        offsets,
+        arena_words,
+        lower_bound_words: lower_bound(lifetimes),
+    }
 }
 
 fn lower_bound(lifetimes: &[Lifetime]) -> u64 {
@@ -98,7 +106,13 @@ mod tests {
 
     #[test]
     fn equal_values_in_a_row_share_their_place() {
-        let lifetimes: Vec<Lifetime> = (0..5).map(|at| Lifetime { words: 8, start: 2 * at, end: 2 * at + 1 }).collect();
+        let lifetimes: Vec<Lifetime> = (0..5)
+            .map(|at| Lifetime {
+                words: 8,
+                start: 2 * at,
+                end: 2 * at + 1,
+            })
+            .collect();
         assert_eq!(plan(&lifetimes).arena_words, 8);
     }
 }

@@ -42,7 +42,12 @@ pub fn levels(coefficients: &[f64]) -> u32 {
 }
 
 /// A vector and a number whose sum is p(x): the caller adds the number, on the slots where it belongs.
-pub fn evaluate(vectors: &mut Vectors, x: Value, powers: Powers, coefficients: &[f64]) -> (Option<Value>, f64) {
+pub fn evaluate(
+    vectors: &mut Vectors,
+    x: Value,
+    powers: Powers,
+    coefficients: &[f64],
+) -> (Option<Value>, f64) {
     let coefficients = trimmed(coefficients);
     let degree = coefficients.len().saturating_sub(1) as u32;
     let budget = levels(&coefficients);
@@ -50,7 +55,12 @@ pub fn evaluate(vectors: &mut Vectors, x: Value, powers: Powers, coefficients: &
         .map(|log| plan(&coefficients, budget, powers, 1 << log))
         .min_by_key(|plan| plan.cost(powers));
     match plan {
-        Some(plan) => Emitter { vectors, powers, made: BTreeMap::from([(1, x)]) }.node(&plan),
+        Some(plan) => Emitter {
+            vectors,
+            powers,
+            made: BTreeMap::from([(1, x)]),
+        }
+        .node(&plan),
         None => (None, 0.0),
     }
 }
@@ -70,10 +80,33 @@ pub fn value_at(powers: Powers, coefficients: &[f64], x: f64) -> f64 {
     sum
 }
 
+/// The steepest slope on [−reach, reach], between neighbours of a grid fine enough for the degree.
+pub fn largest_slope(powers: Powers, coefficients: &[f64], reach: f64) -> f64 {
+    let count = 64 * coefficients.len();
+    let values: Vec<f64> = (0..=count)
+        .map(|at| {
+            value_at(
+                powers,
+                coefficients,
+                reach * (2.0 * at as f64 / count as f64 - 1.0),
+            )
+        })
+        .collect();
+    let step = 2.0 * reach / count as f64;
+    values
+        .windows(2)
+        .map(|pair| (pair[1] - pair[0]).abs() / step)
+        .fold(0.0, f64::max)
+}
+
 fn trimmed(coefficients: &[f64]) -> Vec<f64> {
-    let largest = coefficients.iter().fold(0.0f64, |largest, c| largest.max(c.abs()));
-    let mut kept: Vec<f64> =
-        coefficients.iter().map(|&c| if c.abs() <= largest * NEGLIGIBLE { 0.0 } else { c }).collect();
+    let largest = coefficients
+        .iter()
+        .fold(0.0f64, |largest, c| largest.max(c.abs()));
+    let mut kept: Vec<f64> = coefficients
+        .iter()
+        .map(|&c| if c.abs() <= largest * NEGLIGIBLE { 0.0 } else { c })
+        .collect();
     while kept.last() == Some(&0.0) {
         kept.pop();
     }
@@ -89,13 +122,19 @@ enum Plan {
     /// Σ c_k·(power k), constant included.
     Linear(Vec<f64>),
     /// q·(power m) + r.
-    Split { m: u32, quotient: Box<Plan>, rest: Box<Plan> },
+    Split {
+        m: u32,
+        quotient: Box<Plan>,
+        rest: Box<Plan>,
+    },
 }
 
 /// Splits until what is left combines powers up to `baby` within the levels allowed.
 fn plan(coefficients: &[f64], budget: u32, powers: Powers, baby: u32) -> Plan {
     let coefficients = trimmed(coefficients);
-    let fits = (1u32..).zip(coefficients.iter().skip(1)).all(|(k, &c)| c == 0.0 || (k <= baby && power_levels(k) < budget));
+    let fits = (1u32..)
+        .zip(coefficients.iter().skip(1))
+        .all(|(k, &c)| c == 0.0 || (k <= baby && power_levels(k) < budget));
     if coefficients.len() < 2 || fits {
         return Plan::Linear(coefficients);
     }
@@ -131,7 +170,10 @@ impl Plan {
     fn count(&self, used: &mut BTreeSet<u32>, switches: &mut usize, products: &mut usize) -> bool {
         match self {
             Self::Linear(coefficients) => {
-                for (k, _) in (1u32..).zip(coefficients.iter().skip(1)).filter(|(_, c)| **c != 0.0) {
+                for (k, _) in (1u32..)
+                    .zip(coefficients.iter().skip(1))
+                    .filter(|(_, c)| **c != 0.0)
+                {
                     used.insert(k);
                     *products += 1;
                 }
@@ -182,7 +224,11 @@ impl Emitter<'_> {
             Powers::Chebyshev => {
                 // T_{a+b} = 2·T_a·T_b − T_{a−b}, and a − b is 0 or 1.
                 let twice = self.vectors.add(product, product);
-                if high == low { self.vectors.add_scalar(twice, -1.0) } else { self.vectors.sub(twice, self.made[&1]) }
+                if high == low {
+                    self.vectors.add_scalar(twice, -1.0)
+                } else {
+                    self.vectors.sub(twice, self.made[&1])
+                }
             }
         };
         self.made.insert(k, value);
@@ -243,10 +289,20 @@ mod tests {
         let outputs = slot::evaluate(&vectors.graph, |_, _, _| xs.clone());
         for (x, y) in xs.iter().zip(&outputs[0].2) {
             let wanted = value_at(powers, coefficients, *x);
-            assert!((y + constant - wanted).abs() < 1e-9, "{powers:?} {coefficients:?}: {y} for {wanted}");
+            assert!(
+                (y + constant - wanted).abs() < 1e-9,
+                "{powers:?} {coefficients:?}: {y} for {wanted}"
+            );
         }
         let graph = &vectors.graph;
-        (depth, graph.walk().into_iter().filter(|&op| graph.op(op).opcode == Opcode::SlotMul).count())
+        (
+            depth,
+            graph
+                .walk()
+                .into_iter()
+                .filter(|&op| graph.op(op).opcode == Opcode::SlotMul)
+                .count(),
+        )
     }
 
     #[test]
@@ -255,7 +311,11 @@ mod tests {
             let coefficients: Vec<f64> = (0..=degree).map(|k| 0.3 + (k as f64 * 1.7).sin()).collect();
             for powers in [Powers::Monomial, Powers::Chebyshev] {
                 let (depth, _) = run(powers, &coefficients);
-                assert_eq!(depth, (degree as u32 + 1).next_power_of_two().trailing_zeros(), "degree {degree}");
+                assert_eq!(
+                    depth,
+                    (degree as u32 + 1).next_power_of_two().trailing_zeros(),
+                    "degree {degree}"
+                );
             }
         }
     }
@@ -263,11 +323,16 @@ mod tests {
     #[test]
     fn odd_polynomials_take_fewer_products() {
         for degree in [3usize, 5, 7, 9, 15, 31] {
-            let odd: Vec<f64> = (0..=degree).map(|k| if k % 2 == 1 { 1.0 / (k as f64 + 0.5) } else { 0.0 }).collect();
+            let odd: Vec<f64> = (0..=degree)
+                .map(|k| if k % 2 == 1 { 1.0 / (k as f64 + 0.5) } else { 0.0 })
+                .collect();
             let dense: Vec<f64> = (0..=degree).map(|k| 1.0 / (k as f64 + 0.5)).collect();
             for powers in [Powers::Monomial, Powers::Chebyshev] {
                 let ((_, odd_products), (_, products)) = (run(powers, &odd), run(powers, &dense));
-                assert!(odd_products <= products, "degree {degree}: {odd_products} for {products}");
+                assert!(
+                    odd_products <= products,
+                    "degree {degree}: {odd_products} for {products}"
+                );
             }
         }
         // X², X⁴, one inner sum and the last: five products in four relinearisations.

@@ -21,7 +21,11 @@ pub fn run(old: &Graph) -> Graph {
     let mut last_use: Vec<usize> = vec![0; old.value_count()];
     for &op in &ops {
         let data = old.op(op);
-        let reader = if data.opcode == Opcode::CkksOutput { usize::MAX } else { steps[op.index()].unwrap_or(0) };
+        let reader = if data.opcode == Opcode::CkksOutput {
+            usize::MAX
+        } else {
+            steps[op.index()].unwrap_or(0)
+        };
         for &operand in &data.operands {
             last_use[operand.index()] = last_use[operand.index()].max(reader);
         }
@@ -67,8 +71,13 @@ fn segments(graph: &Graph, ops: &[OpId]) -> Vec<Option<usize>> {
     for &op in ops {
         let data = graph.op(op);
         let own = data.int("step").filter(|_| data.opcode == Opcode::CkksInput);
-        let own = own.and_then(|step| indices.iter().position(|index| *index == Some(step))).map(|at| at + 1);
-        let before = data.operands.iter().filter_map(|&operand| graph.defining_op(operand));
+        let own = own
+            .and_then(|step| indices.iter().position(|index| *index == Some(step)))
+            .map(|at| at + 1);
+        let before = data
+            .operands
+            .iter()
+            .filter_map(|&operand| graph.defining_op(operand));
         segments[op.index()] = before.filter_map(|op| segments[op.index()]).chain(own).max();
     }
     segments
@@ -95,11 +104,20 @@ impl Emitter<'_> {
             }
             stack.push((op, true));
             let data = self.old.op(op);
-            let mut before: Vec<OpId> = data.operands.iter().filter_map(|&value| self.old.defining_op(value)).collect();
+            let mut before: Vec<OpId> = data
+                .operands
+                .iter()
+                .filter_map(|&value| self.old.defining_op(value))
+                .collect();
             // Popped last to first: loads go to the bottom, so that they come last.
             before.reverse();
             before.sort_by_key(|&op| !self.old.op(op).operands.is_empty());
-            stack.extend(before.into_iter().filter(|&op| !self.is_done(op)).map(|op| (op, false)));
+            stack.extend(
+                before
+                    .into_iter()
+                    .filter(|&op| !self.is_done(op))
+                    .map(|op| (op, false)),
+            );
         }
     }
 
@@ -109,10 +127,25 @@ impl Emitter<'_> {
 
     fn append(&mut self, op: OpId) {
         let data = self.old.op(op);
-        let operands = data.operands.iter().filter_map(|operand| self.map[operand.index()]).collect();
-        let types: Vec<_> = data.results.iter().map(|&result| self.old.ty(result).clone()).collect();
+        let operands = data
+            .operands
+            .iter()
+            .filter_map(|operand| self.map[operand.index()])
+            .collect();
+        let types: Vec<_> = data
+            .results
+            .iter()
+            .map(|&result| self.old.ty(result).clone())
+            .collect();
         let block = self.new.body();
-        let copy = self.new.append(block, OpData { operands, ..data.clone() }, types);
+        let copy = self.new.append(
+            block,
+            OpData {
+                operands,
+                ..data.clone()
+            },
+            types,
+        );
         for (&result, &own) in data.results.iter().zip(&self.new.op(copy).results) {
             self.map[result.index()] = Some(own);
         }

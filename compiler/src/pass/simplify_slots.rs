@@ -17,7 +17,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use crate::dialect::slot::{Contents, is_exact};
+use crate::dialect::slot::{Contents, NOTES, is_exact};
 use crate::ir::{Attribute, Graph, OpData, Opcode, Value};
 
 /// The smaller program.
@@ -45,7 +45,9 @@ fn live(graph: &Graph) -> Vec<bool> {
     for op in graph.walk().into_iter().rev() {
         let op = graph.op(op);
         if op.opcode.has_effect() || op.results.iter().any(|result| live[result.index()]) {
-            op.operands.iter().for_each(|operand| live[operand.index()] = true);
+            op.operands
+                .iter()
+                .for_each(|operand| live[operand.index()] = true);
         }
     }
     live
@@ -61,10 +63,21 @@ fn sweep(old: &Graph) -> Graph {
         if !op.opcode.has_effect() && !op.results.iter().any(|result| live[result.index()]) {
             continue;
         }
-        let operands = op.operands.iter().filter_map(|operand| map[operand.index()]).collect();
+        let operands = op
+            .operands
+            .iter()
+            .filter_map(|operand| map[operand.index()])
+            .collect();
         let types: Vec<_> = op.results.iter().map(|&result| old.ty(result).clone()).collect();
         let block = new.body();
-        let copy = new.append(block, OpData { operands, ..op.clone() }, types);
+        let copy = new.append(
+            block,
+            OpData {
+                operands,
+                ..op.clone()
+            },
+            types,
+        );
         for (&result, &own) in op.results.iter().zip(&new.op(copy).results) {
             map[result.index()] = Some(own);
         }
@@ -85,8 +98,16 @@ impl Simplifier {
     }
 
     fn op(&mut self, old: &Graph, op: &OpData) {
-        let operands: Vec<Value> = op.operands.iter().filter_map(|operand| self.map[operand.index()]).collect();
-        let mut data = OpData { operands, results: Vec::new(), ..op.clone() };
+        let operands: Vec<Value> = op
+            .operands
+            .iter()
+            .filter_map(|operand| self.map[operand.index()])
+            .collect();
+        let mut data = OpData {
+            operands,
+            results: Vec::new(),
+            ..op.clone()
+        };
         let Some(&result) = op.results.first() else {
             let block = self.new.body();
             self.new.append(block, data, []);
@@ -95,14 +116,23 @@ impl Simplifier {
         let ty = old.ty(result).clone();
         if let Some(constant) = self.fold(&mut data) {
             let plain = old.ty(op.operands[op.operands.len() - 1]).clone();
-            let constant = OpData { opcode: Opcode::SlotConstant, attributes: constant.attributes(), operands: Vec::new(), ..op.clone() };
+            let constant = OpData {
+                opcode: Opcode::SlotConstant,
+                attributes: constant.attributes(),
+                operands: Vec::new(),
+                ..op.clone()
+            };
             let value = self.number(constant, plain);
             data.operands[1] = value;
         }
         let identity = matches!(data.opcode, Opcode::SlotMulScalar if data.floats("values") == [1.0])
             || matches!(data.opcode, Opcode::SlotAddScalar if data.floats("values") == [0.0])
             || matches!(data.opcode, Opcode::SlotRotate if data.int("by") == Some(0));
-        self.map[result.index()] = Some(if identity { data.operands[0] } else { self.number(data, ty) });
+        self.map[result.index()] = Some(if identity {
+            data.operands[0]
+        } else {
+            self.number(data, ty)
+        });
     }
 
     /// Takes the factor of the first operand into a product with something public. Gives the new public vector where the
@@ -117,7 +147,8 @@ impl Simplifier {
             Opcode::SlotMulScalar => {
                 let own = *data.floats("values").first()?;
                 data.operands = inner.operands.clone();
-                data.attributes.insert("values".to_owned(), Attribute::Floats(vec![own * factor]));
+                data.attributes
+                    .insert("values".to_owned(), Attribute::Floats(vec![own * factor]));
                 None
             }
             Opcode::SlotMulPlain => {
@@ -132,7 +163,11 @@ impl Simplifier {
     /// The operation, or an equal one that is there already.
     fn number(&mut self, data: OpData, ty: crate::ir::Type) -> Value {
         let mut key = format!("{} {:?}", data.opcode.name(), data.operands);
-        for (name, value) in data.attributes.iter().filter(|(name, _)| *name != "bound") {
+        for (name, value) in data
+            .attributes
+            .iter()
+            .filter(|(name, _)| !NOTES.contains(&name.as_str()))
+        {
             let _ = write!(key, " {name}={value}");
         }
         if let Some(&known) = self.numbers.get(&key) {

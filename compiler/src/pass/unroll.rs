@@ -171,9 +171,9 @@ fn inline(
 
 /// A carried value keeps the range that its state declares, where it has none of its own.
 fn declare(graph: &mut Graph, value: Value, state: &Type) {
-    if let (Type::Tensor(own), Type::Tensor(state)) = (graph.ty(value).clone(), state) {
-        if own.range.is_none() {
-            graph.set_type(value, Type::tensor(own.shape, own.secrecy, state.range));
-        }
+    if let (Type::Tensor(own), Type::Tensor(state)) = (graph.ty(value).clone(), state)
+        && own.range.is_none()
+    {
+        graph.set_type(value, Type::tensor(own.shape, own.secrecy, state.range));
     }
 }

@@ -11,14 +11,20 @@ use crate::pass::layout::{self, Axes, Frame, Packed, Radix};
 use crate::pass::lower_ckks::{self, top_level};
 use crate::target::Target;
 
+/// Largest ring degree that is tried when none is asked for.
+pub const LARGEST_LOG_N: u32 = 16;
 /// Ring degrees that are tried when none is asked for: the smallest that is secure for one level, and the largest whose
 /// keys and ciphertexts a server handles with ease.
-const RING_DEGREES: std::ops::RangeInclusive<u32> = 11..=16;
+const RING_DEGREES: std::ops::RangeInclusive<u32> = 11..=LARGEST_LOG_N;
 /// Scale and digits that layouts are compared with; all layouts share them, so that only layouts differ.
 const COMPARED_LOG_SCALE: u32 = 36;
 const COMPARED_DIGITS: u32 = 4;
 /// Rotations are first summed two bits at a time: about half the decompositions of one bit at a time.
-const FIRST_RADIX: Radix = Radix { cyclic: 2, sums: 2, spreads: 2 };
+const FIRST_RADIX: Radix = Radix {
+    cyclic: 2,
+    sums: 2,
+    spreads: 2,
+};
 
 /// One way to lay a graph out.
 #[derive(Clone, Debug, PartialEq)]
@@ -74,7 +80,8 @@ pub fn lower(graph: &Graph, options: &Options) -> Result<Lowered, Diagnostic> {
                 // A larger ring never makes up for twice the work; a smaller modulus does not exist.
                 let precise = |lowered: &Lowered| lowered.choice.is_precise;
                 let better = best.as_ref().is_none_or(|best| {
-                    (!precise(&lowered), lowered.choice.cost.seconds) < (!precise(best), best.choice.cost.seconds)
+                    (!precise(&lowered), lowered.choice.cost.seconds)
+                        < (!precise(best), best.choice.cost.seconds)
                 });
                 if !better {
                     break;
@@ -85,7 +92,9 @@ pub fn lower(graph: &Graph, options: &Options) -> Result<Lowered, Diagnostic> {
             Err(diagnostic) => return Err(diagnostic),
         }
     }
-    best.ok_or_else(|| refusal.unwrap_or_else(|| Diagnostic::new(Code::Depth, "no ring degree carries the program")))
+    best.ok_or_else(|| {
+        refusal.unwrap_or_else(|| Diagnostic::new(Code::Depth, "no ring degree carries the program"))
+    })
 }
 
 fn at_degree(graph: &Graph, options: &Options, log_n: u32) -> Result<Lowered, Diagnostic> {
@@ -103,47 +112,84 @@ fn at_degree(graph: &Graph, options: &Options, log_n: u32) -> Result<Lowered, Di
     }
     compared.sort_by(|(a, _), (b, _)| a.seconds.total_cmp(&b.seconds).then(a.levels.cmp(&b.levels)));
     let Some((_, frame)) = compared.first() else {
-        return Err(Diagnostic::new(Code::Depth, format!("no chain of primes fits ring degree 2^{log_n}")));
+        return Err(Diagnostic::new(
+            Code::Depth,
+            format!("no chain of primes fits ring degree 2^{log_n}"),
+        ));
     };
-    let mut best: Option<(Packed, Choice)> = None;
-    let mut refusal = None;
+    let mut best: Option<((u64, f64), Packed)> = None;
     for radix in radices() {
         let packed = layout::run(graph, &axes, frame, radix)?;
-        match search::run(&packed, &space) {
-            Ok(choice) => {
-                let key = |choice: &Choice| {
-                    let over = choice.key_bytes.saturating_sub(KEY_BUDGET_BYTES);
-                    (!choice.is_precise, over, choice.cost.seconds)
-                };
-                if best.as_ref().is_none_or(|(_, best)| key(&choice) < key(best)) {
-                    best = Some((packed, choice));
-                }
+        // Which radix is best hardly depends on the scale: one is enough to compare them.
+        let compared = Space {
+            log_scale: Some(compared_log_scale(&space)),
+            toy: true,
+            ..space.clone()
+        };
+        if let Ok(choice) = search::run(&packed, &compared) {
+            let key = (
+                choice.key_bytes.saturating_sub(KEY_BUDGET_BYTES),
+                choice.cost.seconds,
+            );
+            if best.as_ref().is_none_or(|(best, _)| key < *best) {
+                best = Some((key, packed));
             }
-            Err(diagnostic) => refusal = Some(diagnostic),
         }
     }
+    let Some((_, packed)) = best else {
+        return Err(Diagnostic::new(
+            Code::Depth,
+            format!("no chain of primes fits ring degree 2^{log_n}"),
+        ));
+    };
+    let choice = search::run(&packed, &space)?;
     let alternatives = compared.into_iter().map(|(alternative, _)| alternative).collect();
-    match (best, refusal) {
-        (Some((packed, choice)), _) => Ok(Lowered { packed, choice, alternatives }),
-        (None, Some(refusal)) => Err(refusal),
-        (None, None) => Err(Diagnostic::new(Code::Internal, "no radix was tried")),
-    }
+    Ok(Lowered {
+        packed,
+        choice,
+        alternatives,
+    })
+}
+
+fn compared_log_scale(space: &Space) -> u32 {
+    space
+        .log_scale
+        .unwrap_or(COMPARED_LOG_SCALE)
+        .min(prime_bits(space.word_bits) - 2)
+}
+
+/// Whether the program may fit a ring degree, judged by its levels in one layout alone.
+pub fn may_fit(graph: &Graph, options: &Options, log_n: u32) -> Result<bool, Diagnostic> {
+    let axes = Axes::unify(graph)?;
+    let frames = Frame::enumerate(&axes, 1 << (log_n - 1));
+    let Some(frame) = frames.first() else {
+        return Ok(false);
+    };
+    let packed = layout::run(graph, &axes, frame, FIRST_RADIX)?;
+    Ok(check_depth(&packed, &space(options, log_n)).is_ok())
 }
 
 /// Every choice of one or two bits for each kind of rotation sum: more keys for less time.
 fn radices() -> impl Iterator<Item = Radix> {
-    (0..8u32).map(|bits| Radix { cyclic: 2 - (bits & 1), sums: 2 - (bits >> 1 & 1), spreads: 2 - (bits >> 2 & 1) })
+    (0..8u32).map(|bits| Radix {
+        cyclic: 2 - (bits & 1),
+        sums: 2 - (bits >> 1 & 1),
+        spreads: 2 - (bits >> 2 & 1),
+    })
 }
 
 /// Refuses at once what no parameters can carry: the smallest scale at every level is too much.
 fn check_depth(packed: &Packed, space: &Space) -> Result<(), Diagnostic> {
-    let smallest = if space.word_bits == 32 { 18 } else { 30 };
+    let smallest = search::smallest_log_scale(space.word_bits);
     let (_, top) = top_level(&packed.graph, 0);
     let bits = (top + 1) * space.log_scale.unwrap_or(smallest);
     match largest_modulus_bits(space.log_n) {
         Some(allowed) if bits > allowed && !space.toy => Err(Diagnostic::new(
             Code::Depth,
-            format!("{top} levels need at least {bits} bits of modulus; ring degree 2^{} allows {allowed}", space.log_n),
+            format!(
+                "{top} levels need at least {bits} bits of modulus; ring degree 2^{} allows {allowed}",
+                space.log_n
+            ),
         )
         .remedy("train fewer steps, use polynomials of lower degree, or a larger ring")),
         _ => Ok(()),
@@ -152,13 +198,29 @@ fn check_depth(packed: &Packed, space: &Space) -> Result<(), Diagnostic> {
 
 fn compare(packed: &Packed, description: String, space: &Space) -> Option<LayoutAlternative> {
     let (levels, top) = top_level(&packed.graph, 0);
-    let log_scale = space.log_scale.unwrap_or(COMPARED_LOG_SCALE).min(prime_bits(space.word_bits) - 2);
-    let chain = Chain::new(space.log_n, log_scale, f64::from(log_scale), top, prime_bits(space.word_bits))?;
+    let log_scale = compared_log_scale(space);
+    let chain = Chain::new(
+        space.log_n,
+        log_scale,
+        f64::from(log_scale),
+        top,
+        prime_bits(space.word_bits),
+    )?;
     let (ckks, _) = lower_ckks::run(&packed.graph, packed.ports.len(), &levels, &chain, 0);
     let digit_limbs = (top + 1).div_ceil(COMPARED_DIGITS);
-    let model = CostModel { target: space.target, log_n: space.log_n, special: digit_limbs, digit_limbs };
+    let model = CostModel {
+        target: space.target,
+        log_n: space.log_n,
+        special: digit_limbs,
+        digit_limbs,
+    };
     let cost = model.graph(&ckks);
-    let tiles = packed.ports.iter().filter(|port| port.is_source()).map(|port| port.layout.tiles).max();
+    let tiles = packed
+        .ports
+        .iter()
+        .filter(|port| port.is_source())
+        .map(|port| port.layout.tiles)
+        .max();
     Some(LayoutAlternative {
         description,
         tiles: tiles.unwrap_or(0),
@@ -172,5 +234,9 @@ fn compare(packed: &Packed, description: String, space: &Space) -> Option<Layout
 
 /// Training steps of an unrolled graph.
 pub fn steps(graph: &Graph) -> u32 {
-    graph.walk().into_iter().filter(|&op| graph.op(op).opcode == Opcode::TrainStep).count() as u32
+    graph
+        .walk()
+        .into_iter()
+        .filter(|&op| graph.op(op).opcode == Opcode::TrainStep)
+        .count() as u32
 }

@@ -43,10 +43,14 @@ fn tensor_graph(text: &str, steps: u32) -> Graph {
 
 /// Deterministic data in [low, high].
 fn data(name: &str, step: usize, count: usize, low: f64, high: f64) -> Vec<f64> {
-    let mut state = name.bytes().fold(step as u64 + 1, |state, byte| state * 131 + u64::from(byte));
+    let mut state = name
+        .bytes()
+        .fold(step as u64 + 1, |state, byte| state * 131 + u64::from(byte));
     (0..count)
         .map(|_| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             low + (high - low) * ((state >> 33) as f64 / 2f64.powi(31))
         })
         .collect()
@@ -64,13 +68,18 @@ fn difference(graph: &Graph, packed: &Packed) -> f64 {
         })
         .collect();
     let make = |name: &str, step: usize| {
-        ranges.get(name).map(|&(count, (low, high))| data(name, step, count, low, high))
+        ranges
+            .get(name)
+            .map(|&(count, (low, high))| data(name, step, count, low, high))
     };
-    let inputs: BTreeMap<String, Vec<f64>> =
-        ranges.keys().map(|name| (name.to_string(), make(name, 0).expect("known"))).collect();
+    let inputs: BTreeMap<String, Vec<f64>> = ranges
+        .keys()
+        .map(|name| (name.to_string(), make(name, 0).expect("known")))
+        .collect();
     let mut batches = |name: &str, step: usize| make(name, step);
-    let outcome =
-        Reference::new(graph).run(&inputs, &mut batches, Length { steps: 1, epochs: 1 }).expect("interpretable");
+    let outcome = Reference::new(graph)
+        .run(&inputs, &mut batches, Length { steps: 1, epochs: 1 })
+        .expect("interpretable");
     let view = |layout: &cipherloom_plan::data::Layout| {
         LayoutView::new(
             layout.slots,
@@ -84,11 +93,18 @@ fn difference(graph: &Graph, packed: &Packed) -> f64 {
         let port = &packed.ports[port as usize];
         let values = make(&port.name, step.unwrap_or(0) as usize).expect("known");
         let mut slots = vec![0.0; port.layout.slots as usize];
-        view(&port.layout).pack_tile(&values, &port.shape, tile, &mut slots).expect("fits");
+        view(&port.layout)
+            .pack_tile(&values, &port.shape, tile, &mut slots)
+            .expect("fits");
         slots
     });
     let mut worst = 0.0f64;
-    for (index, port) in packed.ports.iter().enumerate().filter(|(_, port)| !port.is_source()) {
+    for (index, port) in packed
+        .ports
+        .iter()
+        .enumerate()
+        .filter(|(_, port)| !port.is_source())
+    {
         let wanted = if port.kind == PortKind::Output {
             &outcome.outputs[&port.name].values
         } else {
@@ -97,7 +113,9 @@ fn difference(graph: &Graph, packed: &Packed) -> f64 {
         };
         let mut found = vec![f64::NAN; wanted.len()];
         for (_, tile, slots) in outputs.iter().filter(|(of, _, _)| *of == index as u32) {
-            view(&port.layout).unpack_tile(slots, &port.shape, *tile, &mut found).expect("fits");
+            view(&port.layout)
+                .unpack_tile(slots, &port.shape, *tile, &mut found)
+                .expect("fits");
         }
         for (found, wanted) in found.iter().zip(wanted) {
             assert!(!found.is_nan(), "{} is not written", port.name);
@@ -121,8 +139,21 @@ fn every_frame_agrees(text: &str, steps: u32, slots: u32, radix: Radix) {
 
 #[test]
 fn logistic_regression_agrees_with_the_reference_in_every_frame() {
-    for optimiser in ["sgd(rate: 2)", "nesterov(rate: 2)", "momentum(rate: 1, momentum: 0.9)"] {
-        every_frame_agrees(&logistic(12, 5, optimiser), 2, 32, Radix { cyclic: 2, sums: 2, spreads: 1 });
+    for optimiser in [
+        "sgd(rate: 2)",
+        "nesterov(rate: 2)",
+        "momentum(rate: 1, momentum: 0.9)",
+    ] {
+        every_frame_agrees(
+            &logistic(12, 5, optimiser),
+            2,
+            32,
+            Radix {
+                cyclic: 2,
+                sums: 2,
+                spreads: 1,
+            },
+        );
     }
 }
 
@@ -149,38 +180,122 @@ fn other_programs_agree_with_the_reference() {
         if sema::check(&source, &Options::default(), &mut diagnostics).is_none() {
             continue;
         }
-        every_frame_agrees(program, 1, 8, Radix { cyclic: 2, sums: 1, spreads: 1 });
+        every_frame_agrees(
+            program,
+            1,
+            8,
+            Radix {
+                cyclic: 2,
+                sums: 1,
+                spreads: 1,
+            },
+        );
     }
 }
 
 fn toy() -> Options {
-    Options { insecure_toy: true, log_n: Some(8), steps: Some(2), precision: 1.0, ..Options::default() }
+    Options {
+        insecure_toy: true,
+        log_n: Some(8),
+        steps: Some(2),
+        precision: 1.0,
+        ..Options::default()
+    }
 }
 
 #[test]
 fn plans_verify_and_repeat() {
     let source = Source::new("test.loom", logistic(12, 5, "nesterov(rate: 2)"));
-    let first = compile(&source, &toy()).unwrap_or_else(|diagnostics| panic!("{}", diagnostics.render(&source, false)));
+    let first = compile(&source, &toy())
+        .unwrap_or_else(|diagnostics| panic!("{}", diagnostics.render(&source, false)));
     let second = compile(&source, &toy()).expect("compiles again");
     assert_eq!(first.plan, second.plan);
     let plan = Plan::parse(&first.plan).expect("parses");
     let data = PlanData::from_plan(&plan);
     assert_eq!(data.parameters.steps, 2);
     assert!(data.parameters.toy);
-    // The first step starts from public zeros: two levels. The second takes six; the last validation is one product
-    // deeper than the weights it uses.
-    assert_eq!(data.parameters.q.len(), 1 + 2 + 6 + 1);
     crate::ir::verify(&first.slot).expect("slot IR is valid");
     crate::ir::verify(&first.ckks).expect("ckks IR is valid");
 }
 
 #[test]
+fn a_step_takes_six_levels_in_the_best_frame() {
+    for optimiser in ["sgd(rate: 2)", "nesterov(rate: 2)"] {
+        for steps in 1..=4 {
+            let graph = tensor_graph(&logistic(16, 4, optimiser), steps);
+            let axes = Axes::unify(&graph).expect("axes");
+            let top = |frame: &Frame| {
+                let packed = layout::run(
+                    &graph,
+                    &axes,
+                    frame,
+                    Radix {
+                        cyclic: 2,
+                        sums: 2,
+                        spreads: 2,
+                    },
+                );
+                crate::pass::lower_ckks::top_level(&packed.expect("laid out").graph, 0).1
+            };
+            let least = Frame::enumerate(&axes, 32).iter().map(top).min();
+            // The first step starts from public zeros: two levels. The validation is one product of the last weights.
+            assert_eq!(least, Some(2 + 6 * (steps - 1) + 1), "{optimiser}, {steps} steps");
+        }
+    }
+}
+
+#[test]
+fn every_program_of_ciphertexts_keeps_the_canonical_scales() {
+    let graph = tensor_graph(&logistic(12, 5, "nesterov(rate: 2)"), 2);
+    let axes = Axes::unify(&graph).expect("axes");
+    for frame in Frame::enumerate(&axes, 32) {
+        let packed = layout::run(
+            &graph,
+            &axes,
+            &frame,
+            Radix {
+                cyclic: 2,
+                sums: 1,
+                spreads: 2,
+            },
+        )
+        .expect("laid out");
+        let (levels, top) = crate::pass::lower_ckks::top_level(&packed.graph, 0);
+        let chain = crate::params::Chain::new(8, 36, 45.0, top, 50).expect("primes");
+        let (ckks, _) = crate::pass::lower_ckks::run(&packed.graph, packed.ports.len(), &levels, &chain, 0);
+        let scheduled = schedule::run(&ckks);
+        for graph in [&ckks, &scheduled] {
+            crate::ir::verify(graph).expect("valid");
+        }
+        for op in ckks
+            .walk()
+            .into_iter()
+            .map(|op| ckks.op(op))
+            .filter(|op| op.opcode == crate::ir::Opcode::CkksRescale)
+        {
+            let ty = ckks.ty(op.results[0]).as_cipher().expect("a ciphertext");
+            assert!((ty.scale / chain.scale(ty.level) - 1.0).abs() < 1e-12);
+        }
+    }
+}
+
+#[test]
 fn too_many_steps_are_refused_with_the_number_that_fits() {
     let source = Source::new("test.loom", logistic(12, 5, "sgd(rate: 2)"));
-    let options = Options { steps: Some(5), log_n: Some(14), ..Options::default() };
+    let options = Options {
+        steps: Some(5),
+        log_n: Some(14),
+        ..Options::default()
+    };
     let refusal = compile(&source, &options).expect_err("does not fit");
     assert_eq!(refusal.0[0].code, Code::Depth);
-    assert!(refusal.0[0].remedies.iter().any(|remedy| remedy.starts_with("choose --steps")), "{refusal:?}");
+    assert!(
+        refusal.0[0]
+            .remedies
+            .iter()
+            .any(|remedy| remedy.starts_with("choose --steps")),
+        "{refusal:?}"
+    );
 }
 
 /// The target: prints what a plan for it looks like. `cargo test -p cipherloom-compiler target -- --ignored --nocapture`.
@@ -191,7 +306,13 @@ fn print_target() {
     let source = Source::new("spam.loom", text);
     for steps in [Some(1), Some(2), Some(6), Some(7), None] {
         let start = std::time::Instant::now();
-        let compiled = match compile(&source, &Options { steps, ..Options::default() }) {
+        let compiled = match compile(
+            &source,
+            &Options {
+                steps,
+                ..Options::default()
+            },
+        ) {
             Ok(compiled) => compiled,
             Err(refusal) => {
                 println!("{}", refusal.render(&source, false));
@@ -206,6 +327,10 @@ fn print_target() {
         }
         println!("{}", crate::report::Report::new(&plan, Some(&source), &[]));
         println!("{}", compiled.warnings.render(&source, false));
-        println!("{} bytes, {} instructions", compiled.plan.len(), data.instructions.len());
+        println!(
+            "{} bytes, {} instructions",
+            compiled.plan.len(),
+            data.instructions.len()
+        );
     }
 }

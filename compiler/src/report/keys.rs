@@ -95,7 +95,7 @@ fn rotations(log_n: u8) -> BTreeMap<u32, i32> {
                 element as u32,
                 if steps > slots / 2 { steps - slots } else { steps } as i32,
             );
-            element = element * 5 & mask;
+            element = (element * 5) & mask;
             entry
         })
         .collect()

@@ -66,14 +66,14 @@ mod tests {
     #[test]
     fn a_polynomial_is_told_with_its_place() {
         let source = Source::new("a.loom", "graph a {\n  reveal sigmoid(x, range: 3);\n}");
-        let span = Span::new(19, 37);
+        let span = Span::new(19, 39);
         let used = Use {
             function: "sigmoid".into(),
             span,
             interval: (-3.0, 3.0),
             degree: 7,
             depth: 3,
-            error: 1.25e-5,
+            error: 1.2e-5,
         };
         let lines = approximations(&[used], &source);
         assert_eq!(

@@ -95,7 +95,10 @@ impl Report {
                 port.kind.to_owned(),
                 port.name.clone(),
                 format!("{:?}", port.shape),
-                format!("[{}, {}]", port.range[0], port.range[1]),
+                match port.range {
+                    [f64::MIN, f64::MAX] => "any".to_owned(),
+                    [low, high] => format!("[{low}, {high}]"),
+                },
                 port.tiles.to_string(),
                 port.level.to_string(),
                 format!("2^{:.2}", port.log_scale),

@@ -1,63 +1,108 @@
-//! Prints the time of each kernel: `cargo run --release -p cipherloom-ring --example speed [log_n]`.
+//! Prints the time of each kernel, one column per backend of this machine:
+//! `cargo run --release -p cipherloom-ring --example speed [log_n]`.
 
 use std::hint::black_box;
 use std::time::Instant;
 
-use cipherloom_ring::{Ring, Word, automorphism, basis, limb, prime};
+use cipherloom_ring::{Backend, Ring, Word, automorphism, basis, limb, prime};
 
 /// Source and target primes of the base conversion.
 const FROM: usize = 9;
-const TO: usize = 26;
+const TO: usize = 25;
+/// Runs that the shortest time is taken of.
+const RUNS: usize = 60;
 
-/// Median of some runs.
-fn time(name: &str, mut f: impl FnMut()) {
-    let mut times: Vec<f64> = (0..15)
-        .map(|_| {
-            let start = Instant::now();
-            f();
-            start.elapsed().as_secs_f64() * 1e3
-        })
-        .collect();
-    times.sort_by(f64::total_cmp);
-    println!("  {name:<24} {:9.3} ms", times[times.len() / 2]);
+/// Shortest time of some runs, in microseconds.
+fn time(mut f: impl FnMut()) -> f64 {
+    let run = |_| {
+        let start = Instant::now();
+        f();
+        start.elapsed().as_secs_f64() * 1e6
+    };
+    (0..RUNS).map(run).fold(f64::INFINITY, f64::min)
 }
 
-fn measure<W: Word>(log_n: u32, bits: u32) {
-    println!("{}-bit words, N = 2^{log_n}, primes near 2^{bits}", W::BITS);
+/// Zeros that start at a cache line, as the host's arena does. Never freed.
+fn aligned<W: Word>(len: usize) -> &'static mut [W] {
+    let line = 64 / size_of::<W>();
+    let memory = vec![W::ONE; len + line].leak();
+    let skip = memory.as_ptr().align_offset(64);
+    &mut memory[skip..skip + len]
+}
+
+/// The time of every kernel with the active backend.
+fn measure<W: Word>(log_n: u32, bits: u32) -> Vec<(&'static str, f64)> {
     let primes: Vec<u64> = prime::primes_below(1 << bits, log_n).take(FROM + TO).collect();
-    let mut memory = vec![W::ZERO; Ring::<W>::memory_words(log_n, primes.len())];
-    let ring = Ring::new(log_n, &primes, &mut memory).expect("valid primes");
+    let ring = Ring::new(
+        log_n,
+        &primes,
+        aligned(Ring::<W>::memory_words(log_n, primes.len())),
+    );
+    let ring = ring.expect("valid primes");
     let n = ring.degree();
     let m = ring.modulus(0);
-    let limb = |seed: u64| -> Vec<W> {
-        (0..n as u64)
-            .map(|i| m.reduce_u64((i + seed).wrapping_mul(0x9e37_79b9_7f4a_7c15)))
-            .collect()
+    let limb = |seed: u64| -> &'static mut [W] {
+        let limb = aligned(n);
+        for (i, x) in limb.iter_mut().enumerate() {
+            *x = m.reduce_u64((i as u64 + seed).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        }
+        limb
     };
-    let (mut a, b, c) = (limb(1), limb(2), limb(3));
-    time("ntt_forward", || ring.ntt_forward(0, black_box(&mut a)));
-    time("ntt_inverse", || ring.ntt_inverse(0, black_box(&mut a)));
-    time("add", || limb::add(m, black_box(&mut a), &b, &c));
-    time("mul", || limb::mul(m, black_box(&mut a), &b, &c));
-    time("mul_add_assign", || {
-        limb::mul_add_assign(m, black_box(&mut a), &b, &c)
-    });
-    time("mul_scalar_assign", || {
-        limb::mul_scalar_assign(m, black_box(&mut a), m.reduce_u64(12345))
-    });
-    time("inner_product of 3", || {
-        limb::inner_product(m, black_box(&mut a), &[(&b, &c), (&c, &c), (&b, &b)]);
-    });
+    let (a, b, c) = (limb(1), &*limb(2), &*limb(3));
     let element = automorphism::galois_element(log_n, 1);
-    time("automorphism", || {
-        automorphism::apply_ntt(log_n, element, black_box(&mut a), &b)
-    });
-    let mut src: Vec<W> = (0..FROM).flat_map(|_| b.iter().copied()).collect();
-    let mut dst = vec![W::ZERO; TO * n];
+    let src = aligned(FROM * n);
+    let dst = aligned(TO * n);
     let to: Vec<usize> = (FROM..FROM + TO).collect();
-    time("convert 9 to 26 primes", || {
-        basis::convert(&ring, 0..FROM, &mut src, &to, black_box(&mut dst), &mut a)
-    });
+    vec![
+        ("ntt_forward", time(|| ring.ntt_forward(0, black_box(a)))),
+        ("ntt_inverse", time(|| ring.ntt_inverse(0, black_box(a)))),
+        ("add", time(|| limb::add(m, black_box(a), b, c))),
+        ("mul", time(|| limb::mul(m, black_box(a), b, c))),
+        (
+            "mul_add_assign",
+            time(|| limb::mul_add_assign(m, black_box(a), b, c)),
+        ),
+        (
+            "mul_scalar_assign",
+            time(|| limb::mul_scalar_assign(m, black_box(a), m.reduce_u64(12345))),
+        ),
+        (
+            "inner_product of 3",
+            time(|| limb::inner_product(m, black_box(a), &[(b, c), (c, c), (b, b)])),
+        ),
+        (
+            "automorphism",
+            time(|| automorphism::apply_ntt(log_n, element, black_box(a), b)),
+        ),
+        (
+            "convert 9 to 25 primes",
+            time(|| basis::convert(&ring, 0..FROM, src, &to, black_box(dst), a)),
+        ),
+    ]
+}
+
+fn compare<W: Word>(log_n: u32, bits: u32) {
+    println!(
+        "{}-bit words, N = 2^{log_n}, primes below 2^{bits}; microseconds",
+        W::BITS
+    );
+    let backends = Backend::ALL.into_iter().filter(|backend| backend.force().is_ok());
+    let columns: Vec<_> = backends
+        .map(|backend| (backend, measure::<W>(log_n, bits)))
+        .collect();
+    print!("{:24}", "");
+    for (backend, _) in &columns {
+        print!("{:>12}", backend.name());
+    }
+    println!();
+    for row in 0..columns[0].1.len() {
+        print!("{:24}", columns[0].1[row].0);
+        for (backend, times) in &columns {
+            backend.force().expect("available");
+            print!("{:12.1}", times[row].1);
+        }
+        println!();
+    }
 }
 
 fn main() {
@@ -65,7 +110,8 @@ fn main() {
         .nth(1)
         .and_then(|argument| argument.parse().ok())
         .unwrap_or(16);
-    measure::<u64>(log_n, 60);
-    measure::<u64>(log_n, 49);
-    measure::<u32>(log_n, 30);
+    compare::<u64>(log_n, 49);
+    compare::<u64>(log_n, 50);
+    compare::<u64>(log_n, 61);
+    compare::<u32>(log_n, 30);
 }

@@ -38,13 +38,14 @@ fn power_mod_2n(log_n: u32, base: u32, mut exponent: u32) -> u32 {
 /// dst(X) = src(X^element) for one limb of N ≥ 8 words in NTT order: a permutation, the same for every prime.
 pub fn apply_ntt<W: Word>(log_n: u32, element: u32, dst: &mut [W], src: &[W]) {
     debug_assert!(dst.len() == 1 << log_n && src.len() == 1 << log_n && element % 2 == 1);
-    (table::<W>().permute)(log_n, element, dst, src);
+    // A permutation serves words of any size.
+    (table::<W>(0).permute)(log_n, element, dst, src);
 }
 
 /// dst(X) = dst(X) + src(X^element) for one limb of N ≥ 8 words in NTT order.
 pub fn apply_ntt_add_assign<W: Word>(m: &Modulus<W>, log_n: u32, element: u32, dst: &mut [W], src: &[W]) {
     debug_assert!(dst.len() == 1 << log_n && src.len() == 1 << log_n && element % 2 == 1);
-    (table::<W>().permute_add_assign)(m, log_n, element, dst, src);
+    (table::<W>(m.bits()).permute_add_assign)(m, log_n, element, dst, src);
 }
 
 /// dst(X) = src(X^element) for one limb of N coefficients, N a power of two: a permutation with signs.

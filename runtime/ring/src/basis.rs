@@ -38,11 +38,17 @@ pub fn scale<W: Word>(ring: &Ring<'_, W>, from: Range<usize>, src: &mut [W], wra
         let inverse = m.inv(product).unwrap_or(W::ONE);
         limb::mul_scalar_assign(m, limb, inverse);
     });
+    let bits = largest_bits(ring, from.clone());
     let reciprocals: PerPrime<_> = from.map(|prime| Reciprocal::new(ring.modulus(prime))).collect();
-    let src = &*src;
+    let (src, kernels) = (&*src, table::<W>(bits));
     for_each_limb(wraps, TILE, |tile, wraps| {
-        (table::<W>().count_wraps)(wraps, &tile_rows(src, n, tile), &reciprocals);
+        (kernels.count_wraps)(wraps, &tile_rows(src, n, tile), &reciprocals);
     });
+}
+
+/// Bits of the largest of some primes.
+fn largest_bits<W: Word>(ring: &Ring<'_, W>, primes: Range<usize>) -> u32 {
+    primes.map(|prime| ring.modulus(prime).bits()).max().unwrap_or(0)
 }
 
 /// The columns of one tile in every row of a matrix with `n` columns.
@@ -66,6 +72,7 @@ pub fn combine<W: Word>(
 ) {
     let n = ring.degree();
     debug_assert!(scaled.len() == from.len() * n && wraps.len() == n && dst.len() == to.len() * n);
+    let bits = largest_bits(ring, from.clone());
     for_each_limb(dst, GROUP * n, |group, limbs| {
         let to = to.iter().skip(group * GROUP);
         let targets: heapless::Vec<_, GROUP> = to
@@ -79,7 +86,7 @@ pub fn combine<W: Word>(
             };
             for (limb, (m, (factors, wrap_factor))) in limbs.chunks_exact_mut(n).zip(&targets) {
                 if let Some(dst) = limb.chunks_mut(TILE).nth(tile) {
-                    (table::<W>().combine)(m, dst, &rows, factors, *wrap_factor);
+                    (table::<W>(bits.max(m.bits())).combine)(m, dst, &rows, factors, *wrap_factor);
                 }
             }
         }

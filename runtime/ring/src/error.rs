@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use crate::Backend;
+
 /// A refused parameter, buffer or byte string.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RingError {
@@ -39,6 +41,13 @@ pub enum RingError {
     },
     /// Packed bytes have set bits after the last value.
     Padding,
+    /// The processor cannot run a backend.
+    Backend {
+        /// The refused backend.
+        backend: Backend,
+    },
+    /// No backend has the given name.
+    BackendName,
 }
 
 impl fmt::Display for RingError {
@@ -58,6 +67,8 @@ impl fmt::Display for RingError {
             Self::Memory { needed, given } => write!(f, "buffer of {given} elements; {needed} are needed"),
             Self::Residue { index } => write!(f, "packed value {index} is not below the modulus"),
             Self::Padding => write!(f, "packed limb has set bits after its last value"),
+            Self::Backend { backend } => write!(f, "this processor cannot run the {backend} kernels"),
+            Self::BackendName => write!(f, "no kernels have this name"),
         }
     }
 }

@@ -2,18 +2,27 @@
 //!
 //! `portable` defines what each entry computes; another backend must agree bit for bit. Slices of one call have one
 //! length unless an entry says otherwise, and residues are in [0,q) in and out.
+//!
+//! Which backend runs is decided once ([`Backend`]); it serves the moduli that it can hold, and `portable` the others.
 
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod backend;
 mod portable;
+#[cfg(test)]
+mod tests;
 
 use crate::{Modulus, Word};
+
+pub use backend::Backend;
 
 /// What a transform modulo one prime reads.
 #[derive(Clone, Copy)]
 pub(crate) struct NttTable<'a, W> {
     pub modulus: Modulus<W>,
-    /// ψ^bitrev(k), k = 0…N−1.
+    /// ψ^bitrev(k), k = 0…N−1, as `prepare_roots` left them.
     pub roots: &'a [W],
-    /// Shoup quotients of `roots`.
+    /// What `prepare_roots` computed from the roots.
     pub quotients: &'a [W],
     /// N^−1 and its Shoup quotient.
     pub degree_inverse: [W; 2],
@@ -34,8 +43,13 @@ type InnerProduct<W> = fn(&Modulus<W>, &mut [W], &[Term<'_, W>], bool);
 type Combine<W> = fn(&Modulus<W>, &mut [W], &Rows<'_, W>, &[W], W);
 type CountWraps<W> = fn(&mut [W], &[&[W]], &[Reciprocal<W>]);
 
+/// log2 of the smallest ring degree whose transforms fill vectors; smaller rings are the portable backend's.
+pub(crate) const MIN_VECTOR_LOG_DEGREE: u32 = 5;
+
 /// One backend.
-pub(crate) struct Kernels<W: Word> {
+pub(crate) struct Kernels<W> {
+    /// Roots as residues → the two tables that the transforms of this backend read.
+    pub prepare_roots: fn(&Modulus<W>, &mut [W], &mut [W]),
     pub ntt_forward: fn(&NttTable<'_, W>, &mut [W]),
     pub ntt_inverse: fn(&NttTable<'_, W>, &mut [W]),
     /// dst = a + b.
@@ -113,8 +127,23 @@ impl<W: Word> Reciprocal<W> {
     }
 }
 
-/// The backend of this machine.
+/// The kernels for moduli of at most `bits` bits on this machine.
 #[inline]
-pub(crate) fn table<W: Word>() -> &'static Kernels<W> {
-    const { &portable::kernels::<W>() }
+pub(crate) fn table<W: Word>(bits: u32) -> &'static Kernels<W> {
+    W::kernels(Backend::active(), bits)
+}
+
+/// The kernels of a backend for 32-bit words: the portable ones.
+pub(crate) fn narrow(_: Backend, _: u32) -> &'static Kernels<u32> {
+    const { &portable::kernels() }
+}
+
+/// The kernels of a backend for 64-bit words and moduli of at most `bits` bits, or the portable ones. The processor must
+/// have the backend, as it has the active one.
+pub(crate) fn wide(backend: Backend, bits: u32) -> &'static Kernels<u64> {
+    match backend {
+        #[cfg(target_arch = "x86_64")]
+        Backend::Avx512 if bits <= avx512::MAX_BITS => &avx512::KERNELS,
+        _ => const { &portable::kernels() },
+    }
 }

@@ -30,6 +30,7 @@ pub mod sample;
 mod word;
 
 pub use error::RingError;
+pub use kernels::Backend;
 pub use modulus::Modulus;
 pub use ring::{MAX_LOG_DEGREE, MAX_PRIMES, MIN_LOG_DEGREE, Ring};
 pub use word::Word;

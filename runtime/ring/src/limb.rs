@@ -9,107 +9,107 @@ use crate::{Modulus, Word};
 /// dst = a + b.
 #[inline]
 pub fn add<W: Word>(m: &Modulus<W>, dst: &mut [W], a: &[W], b: &[W]) {
-    (table::<W>().add)(m, dst, a, b);
+    (table::<W>(m.bits()).add)(m, dst, a, b);
 }
 
 /// dst = dst + a.
 #[inline]
 pub fn add_assign<W: Word>(m: &Modulus<W>, dst: &mut [W], a: &[W]) {
-    (table::<W>().add_assign)(m, dst, a);
+    (table::<W>(m.bits()).add_assign)(m, dst, a);
 }
 
 /// dst = a − b.
 #[inline]
 pub fn sub<W: Word>(m: &Modulus<W>, dst: &mut [W], a: &[W], b: &[W]) {
-    (table::<W>().sub)(m, dst, a, b);
+    (table::<W>(m.bits()).sub)(m, dst, a, b);
 }
 
 /// dst = dst − a.
 #[inline]
 pub fn sub_assign<W: Word>(m: &Modulus<W>, dst: &mut [W], a: &[W]) {
-    (table::<W>().sub_assign)(m, dst, a);
+    (table::<W>(m.bits()).sub_assign)(m, dst, a);
 }
 
 /// dst = −a.
 #[inline]
 pub fn neg<W: Word>(m: &Modulus<W>, dst: &mut [W], a: &[W]) {
-    (table::<W>().neg)(m, dst, a);
+    (table::<W>(m.bits()).neg)(m, dst, a);
 }
 
 /// dst = −dst.
 #[inline]
 pub fn neg_assign<W: Word>(m: &Modulus<W>, dst: &mut [W]) {
-    (table::<W>().neg_assign)(m, dst);
+    (table::<W>(m.bits()).neg_assign)(m, dst);
 }
 
 /// dst = a·b.
 #[inline]
 pub fn mul<W: Word>(m: &Modulus<W>, dst: &mut [W], a: &[W], b: &[W]) {
-    (table::<W>().mul)(m, dst, a, b);
+    (table::<W>(m.bits()).mul)(m, dst, a, b);
 }
 
 /// dst = dst·a.
 #[inline]
 pub fn mul_assign<W: Word>(m: &Modulus<W>, dst: &mut [W], a: &[W]) {
-    (table::<W>().mul_assign)(m, dst, a);
+    (table::<W>(m.bits()).mul_assign)(m, dst, a);
 }
 
 /// dst = dst + a·b.
 #[inline]
 pub fn mul_add_assign<W: Word>(m: &Modulus<W>, dst: &mut [W], a: &[W], b: &[W]) {
-    (table::<W>().mul_add_assign)(m, dst, a, b);
+    (table::<W>(m.bits()).mul_add_assign)(m, dst, a, b);
 }
 
 /// dst = a·s, s in [0,q).
 #[inline]
 pub fn mul_scalar<W: Word>(m: &Modulus<W>, dst: &mut [W], a: &[W], s: W) {
-    (table::<W>().mul_scalar)(m, dst, a, s);
+    (table::<W>(m.bits()).mul_scalar)(m, dst, a, s);
 }
 
 /// dst = dst·s, s in [0,q).
 #[inline]
 pub fn mul_scalar_assign<W: Word>(m: &Modulus<W>, dst: &mut [W], s: W) {
-    (table::<W>().mul_scalar_assign)(m, dst, s);
+    (table::<W>(m.bits()).mul_scalar_assign)(m, dst, s);
 }
 
 /// dst = dst + a·s, s in [0,q).
 #[inline]
 pub fn mul_scalar_add_assign<W: Word>(m: &Modulus<W>, dst: &mut [W], a: &[W], s: W) {
-    (table::<W>().mul_scalar_add_assign)(m, dst, a, s);
+    (table::<W>(m.bits()).mul_scalar_add_assign)(m, dst, a, s);
 }
 
 /// dst = (a − dst)·s, s in [0,q): the last step of a division.
 #[inline]
 pub fn sub_from_mul_scalar_assign<W: Word>(m: &Modulus<W>, dst: &mut [W], a: &[W], s: W) {
-    (table::<W>().sub_from_mul_scalar_assign)(m, dst, a, s);
+    (table::<W>(m.bits()).sub_from_mul_scalar_assign)(m, dst, a, s);
 }
 
 /// dst = dst + s in every position, s in [0,q).
 #[inline]
 pub fn add_scalar_assign<W: Word>(m: &Modulus<W>, dst: &mut [W], s: W) {
-    (table::<W>().add_scalar_assign)(m, dst, s);
+    (table::<W>(m.bits()).add_scalar_assign)(m, dst, s);
 }
 
 /// dst = a mod q; `a` holds words of any size, for instance residues of another modulus.
 #[inline]
 pub fn reduce<W: Word>(m: &Modulus<W>, dst: &mut [W], a: &[W]) {
-    (table::<W>().reduce)(m, dst, a);
+    (table::<W>(m.bits()).reduce)(m, dst, a);
 }
 
 /// dst = Σ aᵢ·bᵢ over the pairs (aᵢ, bᵢ) of `terms`, with one reduction for many products.
 #[inline]
 pub fn inner_product<W: Word>(m: &Modulus<W>, dst: &mut [W], terms: &[(&[W], &[W])]) {
-    (table::<W>().inner_product)(m, dst, terms, false);
+    (table::<W>(m.bits()).inner_product)(m, dst, terms, false);
 }
 
 /// dst = dst + Σ aᵢ·bᵢ over the pairs (aᵢ, bᵢ) of `terms`, with one reduction for many products.
 #[inline]
 pub fn inner_product_add_assign<W: Word>(m: &Modulus<W>, dst: &mut [W], terms: &[(&[W], &[W])]) {
-    (table::<W>().inner_product)(m, dst, terms, true);
+    (table::<W>(m.bits()).inner_product)(m, dst, terms, true);
 }
 
 /// dst = the residues of small signed numbers, |x| < q, such as secrets and errors; without a branch on them.
 #[inline]
 pub fn lift_signed<W: Word>(m: &Modulus<W>, dst: &mut [W], small: &[i8]) {
-    (table::<W>().lift_signed)(m, dst, small);
+    (table::<W>(m.bits()).lift_signed)(m, dst, small);
 }

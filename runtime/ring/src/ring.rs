@@ -1,6 +1,6 @@
 //! The ring Z\[X\]/(X^N+1) modulo each of a list of primes.
 
-use crate::kernels::{self, NttTable};
+use crate::kernels::{Backend, Kernels, MIN_VECTOR_LOG_DEGREE, NttTable};
 use crate::prime::{is_prime, primitive_root_2n};
 use crate::{Modulus, RingError, Word};
 
@@ -23,10 +23,12 @@ struct Prime<W> {
 /// The ring of degree N = 2^log_n modulo up to [`MAX_PRIMES`] primes ≡ 1 (mod 2N).
 ///
 /// The transform tables live in the caller's memory: 2N words per prime, used by both directions. A machine that has
-/// no room for all primes builds a ring of one prime at a time in the same memory.
+/// no room for all primes builds a ring of one prime at a time in the same memory. Their contents are those of the
+/// [`Backend`] that was active when the ring was built.
 #[derive(Clone, Debug)]
 pub struct Ring<'m, W> {
     log_n: u32,
+    backend: Backend,
     primes: heapless::Vec<Prime<W>, MAX_PRIMES>,
     tables: &'m [W],
 }
@@ -55,12 +57,20 @@ impl<'m, W: Word> Ring<'m, W> {
         let Some((tables, _)) = memory.split_at_mut_checked(needed) else {
             return Err(RingError::Memory { needed, given });
         };
+        let backend = if log_n < MIN_VECTOR_LOG_DEGREE {
+            Backend::Portable
+        } else {
+            Backend::active()
+        };
         let mut ring_primes = heapless::Vec::new();
         for ((i, &value), table) in primes.iter().enumerate().zip(tables.chunks_exact_mut(2 << log_n)) {
             let modulus = Modulus::new(value)?;
             let repeated = primes.iter().take(i).any(|&earlier| earlier == value);
             let root = primitive_root_2n(&modulus, log_n).filter(|_| !repeated && is_prime(value));
-            let prime = root.and_then(|root| build_table(&modulus, log_n, root, table));
+            let prime = root.and_then(|root| {
+                let prepare_roots = W::kernels(backend, modulus.bits()).prepare_roots;
+                build_table(&modulus, log_n, root, table, prepare_roots)
+            });
             let prime = prime.ok_or(RingError::Prime { value })?;
             ring_primes
                 .push(prime)
@@ -68,6 +78,7 @@ impl<'m, W: Word> Ring<'m, W> {
         }
         Ok(Self {
             log_n,
+            backend,
             primes: ring_primes,
             tables,
         })
@@ -103,7 +114,7 @@ impl<'m, W: Word> Ring<'m, W> {
     /// If `i` ≥ [`Ring::primes`].
     pub fn ntt_forward(&self, i: usize, limb: &mut [W]) {
         debug_assert_eq!(limb.len(), self.degree());
-        (kernels::table::<W>().ntt_forward)(&self.ntt_table(i), limb);
+        (self.kernels(i).ntt_forward)(&self.ntt_table(i), limb);
     }
 
     /// In place: the inverse of [`Ring::ntt_forward`]. In and out in [0,q).
@@ -112,7 +123,11 @@ impl<'m, W: Word> Ring<'m, W> {
     /// If `i` ≥ [`Ring::primes`].
     pub fn ntt_inverse(&self, i: usize, limb: &mut [W]) {
         debug_assert_eq!(limb.len(), self.degree());
-        (kernels::table::<W>().ntt_inverse)(&self.ntt_table(i), limb);
+        (self.kernels(i).ntt_inverse)(&self.ntt_table(i), limb);
+    }
+
+    fn kernels(&self, i: usize) -> &'static Kernels<W> {
+        W::kernels(self.backend, self.modulus(i).bits())
     }
 
     fn ntt_table(&self, i: usize) -> NttTable<'_, W> {
@@ -133,10 +148,16 @@ impl<'m, W: Word> Ring<'m, W> {
     }
 }
 
-/// Fills `table` with ψ^bitrev(k), k = 0…N−1, then their Shoup quotients.
+/// Fills `table` with ψ^bitrev(k), k = 0…N−1, and what a backend makes of them.
 ///
 /// bitrev(m + i) = bitrev(i) + N/2m for i < m = 2^s, so each half follows from the one before by one factor.
-fn build_table<W: Word>(modulus: &Modulus<W>, log_n: u32, root: W, table: &mut [W]) -> Option<Prime<W>> {
+fn build_table<W: Word>(
+    modulus: &Modulus<W>,
+    log_n: u32,
+    root: W,
+    table: &mut [W],
+    prepare_roots: fn(&Modulus<W>, &mut [W], &mut [W]),
+) -> Option<Prime<W>> {
     let n = 1usize << log_n;
     let (roots, quotients) = table.split_at_mut_checked(n)?;
     *roots.first_mut()? = W::ONE;
@@ -150,11 +171,9 @@ fn build_table<W: Word>(modulus: &Modulus<W>, log_n: u32, root: W, table: &mut [
         }
         done *= 2;
     }
-    for (quotient, &root) in quotients.iter_mut().zip(roots.iter()) {
-        *quotient = modulus.shoup(root);
-    }
     let inverse = modulus.inv(modulus.reduce_u64(n as u64))?;
     let inverse_root = modulus.mul(inverse, *roots.get(1)?);
+    prepare_roots(modulus, roots, quotients);
     Some(Prime {
         modulus: *modulus,
         degree_inverse: [inverse, modulus.shoup(inverse)],

@@ -4,10 +4,26 @@ use core::fmt::Debug;
 use core::ops::{Add, AddAssign, BitAnd, Shl, Shr, Sub};
 use zeroize::Zeroize;
 
+#[expect(private_interfaces, reason = "the trait cannot be named from outside")]
 mod sealed {
-    pub trait Sealed {}
-    impl Sealed for u32 {}
-    impl Sealed for u64 {}
+    use crate::kernels::{Backend, Kernels, narrow, wide};
+
+    /// Every word has its kernels: a word from elsewhere would have none.
+    pub trait Sealed: Sized {
+        fn kernels(backend: Backend, bits: u32) -> &'static Kernels<Self>;
+    }
+    impl Sealed for u32 {
+        #[inline]
+        fn kernels(backend: Backend, bits: u32) -> &'static Kernels<Self> {
+            narrow(backend, bits)
+        }
+    }
+    impl Sealed for u64 {
+        #[inline]
+        fn kernels(backend: Backend, bits: u32) -> &'static Kernels<Self> {
+            wide(backend, bits)
+        }
+    }
 }
 
 /// An unsigned word: `u32` or `u64`.

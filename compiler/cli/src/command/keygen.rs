@@ -1,6 +1,6 @@
 //! `cipherloom keygen`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use cipherloom_compiler::report::bytes;
 use cipherloom_host::{PlanFile, generate_seed, write_evaluation_keys, write_secret_key};
@@ -35,13 +35,11 @@ impl Keygen {
         std::fs::create_dir_all(&self.out_dir).map_err(CliError::io(&self.out_dir, "make"))?;
         let secret_path = self.out_dir.join("secret.key");
         let keys_path = self.out_dir.join("evaluation.keys");
-        if secret_path.exists() {
-            if !self.force {
-                return Err(CliError::new(
-                    format!("{}: there is a secret key already", secret_path.display()),
-                    "choose another folder, or replace it with --force: what was encrypted under it is lost then",
-                ));
-            }
+        if !self.force {
+            refuse_existing_key(
+                &secret_path,
+                "choose another folder, or replace it with --force: what was encrypted under it is lost then",
+            )?;
         }
         let seed = generate_seed()?;
         write_evaluation_keys(&keys_path, &plan, &seed, &mut Ui::new(false).progress())?;
@@ -57,4 +55,15 @@ impl Keygen {
         say!("{}: {}, for the server", keys_path.display(), bytes(size));
         Ok(())
     }
+}
+
+/// Fails if there is a secret key already.
+pub fn refuse_existing_key(path: &Path, remedy: &str) -> Result<()> {
+    if path.exists() {
+        return Err(CliError::new(
+            format!("{}: there is a secret key already", path.display()),
+            remedy,
+        ));
+    }
+    Ok(())
 }

@@ -64,7 +64,10 @@ impl Train {
         let options = self.options.options(self.threads)?;
         let arrays = data::load(&self.data)?;
         if let Some(folder) = &self.keep {
-            refuse_existing_key(folder)?;
+            super::keygen::refuse_existing_key(
+                &folder.join("secret.key"),
+                "keep this run in another folder",
+            )?;
         }
 
         let compiled = timed(&mut seconds.compile, || compile_graph(&source, &options, &ui))?;
@@ -149,17 +152,6 @@ struct Kept<'a> {
     inputs: &'a Inputs,
     outputs: &'a Outputs,
     weights: &'a BTreeMap<String, Tensor>,
-}
-
-fn refuse_existing_key(folder: &Path) -> Result<()> {
-    let path = folder.join("secret.key");
-    if path.exists() {
-        return Err(CliError::new(
-            format!("{}: there is a secret key already", path.display()),
-            "keep this run in another folder",
-        ));
-    }
-    Ok(())
 }
 
 fn keep(folder: &Path, kept: &Kept<'_>, progress: &mut Bars) -> Result<()> {

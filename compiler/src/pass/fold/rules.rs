@@ -95,10 +95,10 @@ impl Fold<'_> {
         if operands.is_empty() || !operands.iter().all(|&operand| self.is_constant(operand)) {
             return None;
         }
-        if matches!(opcode, TensorBroadcast | TensorReshape | TensorTranspose) {
-            if let Some(splat) = self.splat(operands[0]) {
-                return Some(self.constant(place, shape, Elements::Splat(splat)));
-            }
+        if matches!(opcode, TensorBroadcast | TensorReshape | TensorTranspose)
+            && let Some(splat) = self.splat(operands[0])
+        {
+            return Some(self.constant(place, shape, Elements::Splat(splat)));
         }
         let mut data = Vec::new();
         for &operand in operands {
@@ -181,25 +181,18 @@ impl Fold<'_> {
             return Some(self.spread(place, a, shape));
         }
         for (value, other) in [(b, a), (a, b)] {
-            match self.scaled(value) {
-                Some((s, u)) if s < 0.0 => {
-                    let positive = self.times(place, u, -s);
-                    return Some(self.binary(place, TensorSub, other, positive));
-                }
-                _ => {}
+            if let Some((s, u)) = self.scaled(value).filter(|&(s, _)| s < 0.0) {
+                let positive = self.times(place, u, -s);
+                return Some(self.binary(place, TensorSub, other, positive));
             }
         }
-        if self.is_constant(b) {
-            if let Some((u, c)) = self
-                .op_of(a)
-                .filter(|op| op.opcode == TensorAdd)
-                .map(|op| (op.operands[0], op.operands[1]))
-            {
-                if self.is_constant(c) {
-                    let sum = self.binary(place, TensorAdd, c, b);
-                    return Some(self.binary(place, TensorAdd, u, sum));
-                }
-            }
+        let inner = self.op_of(a).filter(|op| op.opcode == TensorAdd);
+        if let Some((u, c)) = inner.map(|op| (op.operands[0], op.operands[1]))
+            && self.is_constant(b)
+            && self.is_constant(c)
+        {
+            let sum = self.binary(place, TensorAdd, c, b);
+            return Some(self.binary(place, TensorAdd, u, sum));
         }
         let shrunk = self.shrunk(place, b, a, shape);
         (shrunk != b).then(|| self.emit(place, TensorAdd, &[a, shrunk], &Attributes::new(), shape, None))
@@ -268,13 +261,11 @@ impl Fold<'_> {
             }
             _ => {}
         }
-        if self.shape(a) == shape {
-            if let Some(s) = self.splat(b) {
-                let limit = self.depth(a);
-                let free = self.is_single_use(a) && self.absorbs(a);
-                if free || (place.critical && self.can_distribute(a, limit)) {
-                    return Some(self.distribute(place, a, s, if free { 0 } else { limit }));
-                }
+        if let Some(s) = self.splat(b).filter(|_| self.shape(a) == shape) {
+            let limit = self.depth(a);
+            let free = self.is_single_use(a) && self.absorbs(a);
+            if free || (place.critical && self.can_distribute(a, limit)) {
+                return Some(self.distribute(place, a, s, if free { 0 } else { limit }));
             }
         }
         let shrunk = self.shrunk(place, b, a, shape);

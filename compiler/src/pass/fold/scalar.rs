@@ -93,7 +93,14 @@ impl Fold<'_> {
 
     /// A product of two values that are not constant: a scalar of either side goes to the front where that costs no
     /// level, a sign always.
-    pub(super) fn product(&mut self, place: Place, opcode: Opcode, a: Value, b: Value, shape: &[u32]) -> Option<Value> {
+    pub(super) fn product(
+        &mut self,
+        place: Place,
+        opcode: Opcode,
+        a: Value,
+        b: Value,
+        shape: &[u32],
+    ) -> Option<Value> {
         for (side, other) in [(0, b), (1, a)] {
             let value = [a, b][side];
             let Some((s, u)) = self.scaled(value) else {

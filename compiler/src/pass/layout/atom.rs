@@ -60,7 +60,13 @@ impl Packer<'_> {
     pub fn grid(&self, lanes: &[Lane]) -> Vec<u32> {
         lanes
             .iter()
-            .map(|lane| if let Lane::Along(axis) = lane { self.frame.tiles(self.axes, *axis) } else { 1 })
+            .map(|lane| {
+                if let Lane::Along(axis) = lane {
+                    self.frame.tiles(self.axes, *axis)
+                } else {
+                    1
+                }
+            })
             .collect()
     }
 
@@ -79,18 +85,26 @@ impl Packer<'_> {
     /// The tile of an atom that belongs to a position of a grid at least as fine.
     pub fn tile(&self, atom: &Atom, position: &[u32]) -> Value {
         let grid = self.grid(&atom.lanes);
-        let index = grid.iter().zip(position).fold(0, |index, (&count, &at)| index * count + if count == 1 { 0 } else { at });
+        let index = grid.iter().zip(position).fold(0, |index, (&count, &at)| {
+            index * count + if count == 1 { 0 } else { at }
+        });
         atom.tiles[index as usize]
     }
 
     /// The atom's depth.
     pub fn depth(&self, atom: &Atom) -> u32 {
-        atom.tiles.iter().map(|&tile| self.vectors.depth(tile)).max().unwrap_or(0)
+        atom.tiles
+            .iter()
+            .map(|&tile| self.vectors.depth(tile))
+            .max()
+            .unwrap_or(0)
     }
 
     /// Whether some axis of these lanes does not fill its tiles.
     pub fn is_padded(&self, lanes: &[Lane]) -> bool {
-        lanes.iter().any(|lane| matches!(lane, Lane::Along(axis) if self.frame.padding(self.axes, *axis) > 0))
+        lanes
+            .iter()
+            .any(|lane| matches!(lane, Lane::Along(axis) if self.frame.padding(self.axes, *axis) > 0))
     }
 
     /// The slots of a tile that hold elements: `None` if all do.
@@ -106,7 +120,10 @@ impl Packer<'_> {
             };
             full &= count == frame.block;
             if count > 1 {
-                dims.push(Repeat { count, stride: frame.stride });
+                dims.push(Repeat {
+                    count,
+                    stride: frame.stride,
+                });
             }
         }
         dims.extend(self.frame.copies());
@@ -115,23 +132,44 @@ impl Packer<'_> {
 
     /// Multiplies the slots that hold elements by `factor` and all others by zero.
     pub fn mask(&mut self, atom: &Atom, factor: f64) -> Atom {
-        let lanes: Vec<Lane> =
-            atom.lanes.iter().map(|&lane| if lane == Lane::Partial { Lane::First } else { lane }).collect();
+        let lanes: Vec<Lane> = atom
+            .lanes
+            .iter()
+            .map(|&lane| if lane == Lane::Partial { Lane::First } else { lane })
+            .collect();
         let tiles = Self::positions(&self.grid(&lanes))
             .iter()
             .zip(&atom.tiles)
             .map(|(position, &tile)| match self.region(&lanes, position) {
-                Some(dims) => self.vectors.mul_plain(tile, &Contents::Boxes { value: factor, offset: 0, dims }),
+                Some(dims) => self.vectors.mul_plain(
+                    tile,
+                    &Contents::Boxes {
+                        value: factor,
+                        offset: 0,
+                        dims,
+                    },
+                ),
                 None => self.vectors.mul_scalar(tile, factor),
             })
             .collect();
-        Atom { lanes, clean: true, tiles }
+        Atom {
+            lanes,
+            clean: true,
+            tiles,
+        }
     }
 
     /// Multiplies by a number.
     pub fn scale(&mut self, atom: &Atom, factor: f64) -> Atom {
-        let tiles = atom.tiles.iter().map(|&tile| self.vectors.mul_scalar(tile, factor)).collect();
-        Atom { tiles, ..atom.clone() }
+        let tiles = atom
+            .tiles
+            .iter()
+            .map(|&tile| self.vectors.mul_scalar(tile, factor))
+            .collect();
+        Atom {
+            tiles,
+            ..atom.clone()
+        }
     }
 
     /// Copies the value at index 0 to all indices, in every place where `wanted` does not leave it there.
@@ -139,15 +177,30 @@ impl Packer<'_> {
         let spreads = |lane: Lane, wanted: Lane| {
             matches!(lane, Lane::First | Lane::Partial) && matches!(wanted, Lane::Along(_) | Lane::Same)
         };
-        if !atom.lanes.iter().zip(wanted).any(|(&lane, &wanted)| spreads(lane, wanted)) {
+        if !atom
+            .lanes
+            .iter()
+            .zip(wanted)
+            .any(|(&lane, &wanted)| spreads(lane, wanted))
+        {
             return atom.clone();
         }
-        let mut atom = if atom.lanes.contains(&Lane::Partial) { self.mask(atom, 1.0) } else { atom.clone() };
+        let mut atom = if atom.lanes.contains(&Lane::Partial) {
+            self.mask(atom, 1.0)
+        } else {
+            atom.clone()
+        };
         for place in 0..wanted.len() {
             if spreads(atom.lanes[place], wanted[place]) {
                 let frame = self.frame.places[place];
                 for tile in &mut atom.tiles {
-                    *tile = self.rotations(*tile, -i64::from(frame.stride), bits(frame.block), self.radix.spreads, true);
+                    *tile = self.rotations(
+                        *tile,
+                        -i64::from(frame.stride),
+                        bits(frame.block),
+                        self.radix.spreads,
+                        true,
+                    );
                 }
                 atom.lanes[place] = Lane::Same;
             }
@@ -168,7 +221,12 @@ impl Packer<'_> {
     }
 
     /// Combines two tensors tile by tile; values at index 0 are spread where the other lies along an axis.
-    pub fn zip(&mut self, a: &Atom, b: &Atom, combine: fn(&mut Vectors, Value, Value) -> Value) -> (Vec<Lane>, Vec<Value>) {
+    pub fn zip(
+        &mut self,
+        a: &Atom,
+        b: &Atom,
+        combine: fn(&mut Vectors, Value, Value) -> Value,
+    ) -> (Vec<Lane>, Vec<Value>) {
         let lanes: Vec<Lane> = a.lanes.iter().zip(&b.lanes).map(|(&a, &b)| a.min(b)).collect();
         let (a, b) = (self.spread(a, &along(&lanes)), self.spread(b, &along(&lanes)));
         let tiles = Self::positions(&self.grid(&lanes))
@@ -227,11 +285,19 @@ impl Packer<'_> {
             .iter()
             .map(|position| {
                 let (a, b) = (self.tile(&a, position), self.tile(&b, position));
-                if subtract { self.vectors.sub(a, b) } else { self.vectors.add(a, b) }
+                if subtract {
+                    self.vectors.sub(a, b)
+                } else {
+                    self.vectors.add(a, b)
+                }
             })
             .collect();
         let clean = a.clean && b.clean && self.covers(&a, &wanted) && self.covers(&b, &wanted);
-        Atom { lanes: wanted, clean, tiles }
+        Atom {
+            lanes: wanted,
+            clean,
+            tiles,
+        }
     }
 
     /// The lanes of a product or sum with a public tensor whose dimensions lie along `dims`.
@@ -277,8 +343,11 @@ impl Packer<'_> {
     pub fn mul_public(&mut self, atom: &Atom, public: &Public, dims: &[Axis]) -> Atom {
         let lanes = self.lanes_with(&atom.lanes, public, dims);
         let atom = self.spread(atom, &along(&lanes));
-        let lanes: Vec<Lane> =
-            self.lanes_with(&atom.lanes, public, dims).into_iter().map(|l| if l == Lane::Partial { Lane::First } else { l }).collect();
+        let lanes: Vec<Lane> = self
+            .lanes_with(&atom.lanes, public, dims)
+            .into_iter()
+            .map(|l| if l == Lane::Partial { Lane::First } else { l })
+            .collect();
         let tiles = Self::positions(&self.grid(&lanes))
             .iter()
             .map(|position| {
@@ -287,7 +356,11 @@ impl Packer<'_> {
                 self.vectors.mul_plain(tile, &contents)
             })
             .collect();
-        Atom { lanes, clean: true, tiles }
+        Atom {
+            lanes,
+            clean: true,
+            tiles,
+        }
     }
 
     /// Sum with a public tensor times `factor`. Slots that hold no element stay as they are, if they are known to be 0.
@@ -313,9 +386,14 @@ impl Packer<'_> {
                 match (public.splat(), self.region(&guarded, position)) {
                     (Some(value), None) => self.vectors.add_scalar(tile, value),
                     (Some(0.0), _) => tile,
-                    (Some(value), Some(dims)) => {
-                        self.vectors.add_plain(tile, &Contents::Boxes { value, offset: 0, dims })
-                    }
+                    (Some(value), Some(dims)) => self.vectors.add_plain(
+                        tile,
+                        &Contents::Boxes {
+                            value,
+                            offset: 0,
+                            dims,
+                        },
+                    ),
                     (None, _) => {
                         let contents = self.pack(&public, dims, &lanes, position);
                         self.vectors.add_plain(tile, &contents)
@@ -323,7 +401,11 @@ impl Packer<'_> {
                 }
             })
             .collect();
-        Atom { lanes, clean: atom.clean, tiles }
+        Atom {
+            lanes,
+            clean: atom.clean,
+            tiles,
+        }
     }
 
     /// Sum along an axis.
@@ -334,7 +416,11 @@ impl Packer<'_> {
             return self.scale(atom, f64::from(self.axes.extents[axis]));
         }
         let padded = self.frame.padding(self.axes, axis) > 0;
-        let atom = if padded && !atom.clean { self.mask(atom, 1.0) } else { atom.clone() };
+        let atom = if padded && !atom.clean {
+            self.mask(atom, 1.0)
+        } else {
+            atom.clone()
+        };
         let frame = self.frame.places[place];
         let cyclic = self.frame.is_cyclic(place);
         let used = bits(self.axes.extents[axis].min(frame.block));
@@ -358,8 +444,11 @@ impl Packer<'_> {
             .collect::<Vec<_>>()
             .into_iter()
             .map(|total| {
-                let (count, radix) =
-                    if cyclic { (bits(frame.block), self.radix.cyclic) } else { (used, self.radix.sums) };
+                let (count, radix) = if cyclic {
+                    (bits(frame.block), self.radix.cyclic)
+                } else {
+                    (used, self.radix.sums)
+                };
                 self.rotations(total, i64::from(frame.stride), count, radix, false)
             })
             .collect();
@@ -368,11 +457,24 @@ impl Packer<'_> {
             (false, 0) => Lane::First,
             _ => Lane::Partial,
         };
-        Atom { lanes, clean: atom.clean, tiles }
+        Atom {
+            lanes,
+            clean: atom.clean,
+            tiles,
+        }
     }
 }
 
 /// Leaves index 0 where it is unless the lane lies along an axis.
 fn along(lanes: &[Lane]) -> Vec<Lane> {
-    lanes.iter().map(|&lane| if matches!(lane, Lane::Along(_)) { lane } else { Lane::First }).collect()
+    lanes
+        .iter()
+        .map(|&lane| {
+            if matches!(lane, Lane::Along(_)) {
+                lane
+            } else {
+                Lane::First
+            }
+        })
+        .collect()
 }

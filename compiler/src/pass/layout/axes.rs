@@ -51,11 +51,21 @@ impl Axes {
         let mut used = vec![false; count];
         for op in graph.walk() {
             let op = graph.op(op);
-            let secret = |value: &Value| graph.ty(*value).as_tensor().is_some_and(|ty| ty.secrecy == Secrecy::Secret);
+            let secret = |value: &Value| {
+                graph
+                    .ty(*value)
+                    .as_tensor()
+                    .is_some_and(|ty| ty.secrecy == Secrecy::Secret)
+            };
             if !op.results.iter().chain(&op.operands).any(secret) {
                 continue;
             }
-            let mut groups: Vec<Vec<Axis>> = op.results.iter().chain(&op.operands).map(|&v| self.of(v).to_vec()).collect();
+            let mut groups: Vec<Vec<Axis>> = op
+                .results
+                .iter()
+                .chain(&op.operands)
+                .map(|&v| self.of(v).to_vec())
+                .collect();
             if op.opcode == Opcode::TensorMatmul {
                 groups.push(self.product(op.operands[0], op.operands[1]));
             }
@@ -104,7 +114,12 @@ struct Union {
 impl Union {
     fn new(graph: &Graph) -> Self {
         let ranks: Vec<usize> = (0..graph.value_count())
-            .map(|index| graph.ty(Value(index as u32)).as_tensor().map_or(0, |ty| ty.shape.len()))
+            .map(|index| {
+                graph
+                    .ty(Value(index as u32))
+                    .as_tensor()
+                    .map_or(0, |ty| ty.shape.len())
+            })
             .collect();
         let first = ranks
             .iter()
@@ -114,7 +129,11 @@ impl Union {
                 Some(first)
             })
             .collect();
-        Self { parent: (0..ranks.iter().sum()).collect(), first, ranks }
+        Self {
+            parent: (0..ranks.iter().sum()).collect(),
+            first,
+            ranks,
+        }
     }
 
     fn root(&mut self, mut node: usize) -> usize {
@@ -208,7 +227,9 @@ impl Union {
         let mut extents = Vec::new();
         let mut of = vec![Vec::new(); self.ranks.len()];
         for (index, of) in of.iter_mut().enumerate() {
-            let Some(ty) = graph.ty(Value(index as u32)).as_tensor() else { continue };
+            let Some(ty) = graph.ty(Value(index as u32)).as_tensor() else {
+                continue;
+            };
             for dimension in 0..self.ranks[index] {
                 let root = self.root(self.first[index] + dimension);
                 let axis = *number[root].get_or_insert_with(|| {
@@ -219,6 +240,11 @@ impl Union {
                 of.push(axis);
             }
         }
-        Axes { extents, place: Vec::new(), place_extents: Vec::new(), of }
+        Axes {
+            extents,
+            place: Vec::new(),
+            place_extents: Vec::new(),
+            of,
+        }
     }
 }

@@ -18,14 +18,24 @@ pub struct Form {
 impl Form {
     /// coefficient·atom.
     pub fn term(coefficient: f64, atom: AtomId) -> Self {
-        Self { terms: vec![(coefficient, atom)], constant: None }
+        Self {
+            terms: vec![(coefficient, atom)],
+            constant: None,
+        }
     }
 
     /// The form times a number.
     pub fn scaled(&self, factor: f64) -> Self {
         Self {
-            terms: self.terms.iter().map(|&(coefficient, atom)| (coefficient * factor, atom)).collect(),
-            constant: self.constant.as_ref().map(|constant| constant.map(|value| value * factor)),
+            terms: self
+                .terms
+                .iter()
+                .map(|&(coefficient, atom)| (coefficient * factor, atom))
+                .collect(),
+            constant: self
+                .constant
+                .as_ref()
+                .map(|constant| constant.map(|value| value * factor)),
         }
     }
 

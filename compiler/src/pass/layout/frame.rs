@@ -46,7 +46,10 @@ impl Frame {
                 let mut places = vec![Place { stride: 1, block: 1 }; widest.len()];
                 let mut stride = 1;
                 for &place in &order {
-                    places[place] = Place { stride, block: 1 << split[place] };
+                    places[place] = Place {
+                        stride,
+                        block: 1 << split[place],
+                    };
                     stride <<= split[place];
                 }
                 // A place of one slot stands for all its positions.
@@ -55,7 +58,11 @@ impl Frame {
                         place.stride = 1;
                     }
                 }
-                let frame = Self { slots, period: stride, places };
+                let frame = Self {
+                    slots,
+                    period: stride,
+                    places,
+                };
                 if !frames.contains(&frame) {
                     frames.push(frame);
                 }
@@ -82,12 +89,19 @@ impl Frame {
     /// The layout of one dimension whose tiles are `tile_stride` apart.
     pub fn dim(&self, axes: &Axes, axis: Axis, tile_stride: u32) -> LayoutDim {
         let place = self.places[axes.place[axis]];
-        LayoutDim { block: place.block, slot_stride: place.stride, tile_stride }
+        LayoutDim {
+            block: place.block,
+            slot_stride: place.stride,
+            tile_stride,
+        }
     }
 
     /// The copies of the period that fill a vector.
     pub fn copies(&self) -> Option<Repeat> {
-        (self.period < self.slots).then_some(Repeat { count: self.slots / self.period, stride: self.period })
+        (self.period < self.slots).then_some(Repeat {
+            count: self.slots / self.period,
+            stride: self.period,
+        })
     }
 
     /// As in `batch 256 fast, features 128 slow`, with axes named by their extents.

@@ -5,6 +5,7 @@
 //! from the polynomial back to the sums and inputs.
 
 use crate::approx::{Polynomial, PolynomialBasis};
+use crate::dialect::tensor::Elements;
 use crate::ir::{Graph, Opcode, Secrecy, Value};
 
 /// The wish for each value, by index.
@@ -13,13 +14,21 @@ pub fn scale_hints(graph: &Graph) -> Vec<Option<f64>> {
     let mut hints = vec![None; graph.value_count()];
     // Streams and inputs that are used as data keep their own scale; a wish goes to what is computed or carried.
     let mut data = vec![false; graph.value_count()];
-    let secret = |value: Value| graph.ty(value).as_tensor().is_some_and(|ty| ty.secrecy == Secrecy::Secret);
+    let secret = |value: Value| {
+        graph
+            .ty(value)
+            .as_tensor()
+            .is_some_and(|ty| ty.secrecy == Secrecy::Secret)
+    };
     let ops = graph.walk();
     for &op in &ops {
         let op = graph.op(op);
         let is_data = match op.opcode {
             TensorStream => true,
-            TensorInput => graph.ty(op.results[0]).as_tensor().is_some_and(|ty| ty.shape.len() > 1),
+            TensorInput => graph
+                .ty(op.results[0])
+                .as_tensor()
+                .is_some_and(|ty| ty.shape.len() > 1),
             TensorTranspose | TensorBroadcast => data[op.operands[0].index()],
             _ => false,
         };
@@ -27,10 +36,8 @@ pub fn scale_hints(graph: &Graph) -> Vec<Option<f64>> {
             data[op.results[0].index()] = true;
         }
     }
-    let wish = |hints: &mut Vec<Option<f64>>, value: Value, hint: f64| {
-        let old = hints[value.index()];
-        hints[value.index()] = Some(old.map_or(hint, |old: f64| old.max(hint)));
-    };
+    // The walk goes backwards, so the wish of the first use is the last to be noted: the first use makes the tensor.
+    let wish = |hints: &mut Vec<Option<f64>>, value: Value, hint: f64| hints[value.index()] = Some(hint);
     for &op in ops.iter().rev() {
         let op = graph.op(op);
         if matches!(op.opcode, TensorPolynomial) {
@@ -45,15 +52,45 @@ pub fn scale_hints(graph: &Graph) -> Vec<Option<f64>> {
             }
             continue;
         }
-        let Some(hint) = op.results.first().and_then(|result| hints[result.index()]) else { continue };
+        let Some(hint) = op.results.first().and_then(|result| hints[result.index()]) else {
+            continue;
+        };
         match op.opcode {
-            TensorAdd | TensorSub | TensorNeg | TensorBroadcast | TensorTranspose | TensorSum | TensorMean => {
-                for &operand in &op.operands {
+            TensorAdd | TensorSub | TensorNeg | TensorBroadcast | TensorTranspose | TensorSum
+            | TensorMean => {
+                for &operand in op.operands.iter().filter(|operand| !data[operand.index()]) {
                     wish(&mut hints, operand, hint);
                 }
             }
-            TensorMul | TensorMatmul | TensorDiv => {
-                let factor = op.operands.iter().rev().find(|value| secret(**value) && !data[value.index()]);
+            // c·v is wanted divided by the hint: then v divided by hint/|c| needs no further product.
+            TensorMul | TensorDiv if op.operands.iter().any(|&value| splat(graph, value).is_some()) => {
+                let constant = op
+                    .operands
+                    .iter()
+                    .find_map(|&value| splat(graph, value))
+                    .unwrap_or(1.0)
+                    .abs();
+                let own = if op.opcode == TensorMul {
+                    hint / constant
+                } else {
+                    hint * constant
+                };
+                if let Some(&factor) = op
+                    .operands
+                    .iter()
+                    .find(|value| secret(**value) && !data[value.index()])
+                {
+                    if own.is_finite() && own > 0.0 {
+                        wish(&mut hints, factor, own);
+                    }
+                }
+            }
+            TensorMul | TensorMatmul => {
+                let factor = op
+                    .operands
+                    .iter()
+                    .rev()
+                    .find(|value| secret(**value) && !data[value.index()]);
                 if let Some(&factor) = factor {
                     wish(&mut hints, factor, hint);
                 }
@@ -62,4 +99,12 @@ pub fn scale_hints(graph: &Graph) -> Vec<Option<f64>> {
         }
     }
     hints
+}
+
+/// The number that a public value consists of, if it is a constant.
+fn splat(graph: &Graph, value: Value) -> Option<f64> {
+    match Elements::of(graph.op(graph.defining_op(value)?))? {
+        Elements::Splat(number) => Some(number),
+        Elements::Each(_) => None,
+    }
 }

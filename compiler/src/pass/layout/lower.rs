@@ -39,14 +39,22 @@ pub fn lower(graph: &Graph, axes: &Axes, frame: &Frame, radix: Radix) -> Result<
         known: vec![None; graph.value_count()],
         atoms: Vec::new(),
         ports: Vec::new(),
-        packer: Packer { axes, frame, radix, vectors: Vectors::new(&graph.name, frame.slots) },
+        packer: Packer {
+            axes,
+            frame,
+            radix,
+            vectors: Vectors::new(&graph.name, frame.slots),
+        },
     };
     for &op in &graph.block(graph.body()).ops {
         let op = graph.op(op);
         lowering.packer.vectors.span = op.span;
         lowering.op(op)?;
     }
-    Ok(Packed { graph: lowering.packer.vectors.graph, ports: lowering.ports })
+    Ok(Packed {
+        graph: lowering.packer.vectors.graph,
+        ports: lowering.ports,
+    })
 }
 
 struct Lowering<'a> {
@@ -73,7 +81,11 @@ impl Lowering<'_> {
     }
 
     fn tensor_type(&self, value: Value) -> TensorType {
-        let unknown = || TensorType { shape: Vec::new(), secrecy: Secrecy::Public, range: None };
+        let unknown = || TensorType {
+            shape: Vec::new(),
+            secrecy: Secrecy::Public,
+            range: None,
+        };
         self.graph.ty(value).as_tensor().cloned().unwrap_or_else(unknown)
     }
 
@@ -105,7 +117,9 @@ impl Lowering<'_> {
         if let Some((low, high)) = self.tensor_type(value).range {
             let bound = low.abs().max(high.abs()) / coefficient.abs();
             if bound.is_finite() {
-                atom.tiles.iter().for_each(|&tile| self.packer.vectors.set_bound(tile, bound));
+                atom.tiles
+                    .iter()
+                    .for_each(|&tile| self.packer.vectors.note_bound(tile, bound));
             }
         }
     }
@@ -122,11 +136,14 @@ impl Lowering<'_> {
             TrainStep => self.packer.vectors.step(op.int("index").unwrap_or(0)),
             TensorReveal | TensorOutput => self.sink(op)?,
             _ => {
-                let publics: Vec<Public> = (0..op.operands.len()).filter_map(|index| self.public(op, index)).collect();
+                let publics: Vec<Public> = (0..op.operands.len())
+                    .filter_map(|index| self.public(op, index))
+                    .collect();
                 if publics.len() == op.operands.len() && !publics.is_empty() {
                     let operands: Vec<&Public> = publics.iter().collect();
-                    let result = Public::apply(op, &operands)
-                        .ok_or_else(|| unsupported(op, "this public computation is not done by the compiler"))?;
+                    let result = Public::apply(op, &operands).ok_or_else(|| {
+                        unsupported(op, "this public computation is not done by the compiler")
+                    })?;
                     self.set(op, Known::Public(result));
                 } else {
                     self.secret(op)?;
@@ -153,14 +170,20 @@ impl Lowering<'_> {
                 // Dimensions that are added do not show in the slots: the value is the same along them already.
                 let mut form = self.form(op, 0)?;
                 let shape: Vec<u32> = op.ints("shape").iter().map(|&extent| extent as u32).collect();
-                form.constant = form.constant.and_then(|constant| constant.broadcast(&shape, op.ints("axes")));
+                form.constant = form
+                    .constant
+                    .and_then(|constant| constant.broadcast(&shape, op.ints("axes")));
                 self.set(op, Known::Secret(form));
             }
             TensorTranspose => {
                 let rank = self.dims(op.operands[0]).len();
                 let axes = permutation(op.ints("axes"), rank).map_err(|message| unsupported(op, message))?;
                 let mut form = self.form(op, 0)?;
-                if form.constant.as_ref().is_some_and(|constant| constant.splat().is_none()) {
+                if form
+                    .constant
+                    .as_ref()
+                    .is_some_and(|constant| constant.splat().is_none())
+                {
                     return Err(unsupported(op, "a transposed sum with a public matrix"));
                 }
                 if let Some(constant) = &mut form.constant {
@@ -170,7 +193,8 @@ impl Lowering<'_> {
             }
             TensorSum | TensorMean => {
                 let dims = self.dims(op.operands[0]);
-                let axes = reduced_axes(op.ints("axes"), dims.len()).map_err(|message| unsupported(op, message))?;
+                let axes =
+                    reduced_axes(op.ints("axes"), dims.len()).map_err(|message| unsupported(op, message))?;
                 let (mut coefficient, atom) = self.materialise(op.operands[0])?;
                 let mut atom = self.atoms[atom].clone();
                 for axis in axes {
@@ -201,18 +225,32 @@ impl Lowering<'_> {
         let dims = self.dims(value);
         let hint = self.hints[value.index()].unwrap_or(1.0);
         let name = op.text("name").unwrap_or_default().to_owned();
-        let kind = if op.opcode == Opcode::TensorStream { PortKind::Stream } else { PortKind::Input };
+        let kind = if op.opcode == Opcode::TensorStream {
+            PortKind::Stream
+        } else {
+            PortKind::Input
+        };
         let mut lanes = vec![Lane::Same; self.packer.frame.places.len()];
         for &axis in &dims {
             lanes[self.packer.axes.place[axis]] = Lane::Along(axis);
         }
         let layout = self.layout(&dims, &lanes, 1.0 / hint, true);
-        let port = match self.ports.iter().position(|port| port.kind == kind && port.name == name) {
+        let port = match self
+            .ports
+            .iter()
+            .position(|port| port.kind == kind && port.name == name)
+        {
             // Every step reads the same port; the first read decides about the factor.
             Some(port) => port,
             None => {
                 let ty = self.tensor_type(value);
-                self.ports.push(Port { name, kind, layout, one_hot: op.flag("one_hot"), ..Port::of(&ty, op.span) });
+                self.ports.push(Port {
+                    name,
+                    kind,
+                    layout,
+                    one_hot: op.flag("one_hot"),
+                    ..Port::of(&ty, op.span)
+                });
                 self.ports.len() - 1
             }
         };
@@ -220,7 +258,15 @@ impl Lowering<'_> {
         let tiles = (0..self.ports[port].layout.tiles)
             .map(|tile| self.packer.vectors.input(port as u32, tile, op.int("step")))
             .collect();
-        self.set_atom(op, 1.0 / factor, Atom { lanes, clean: true, tiles });
+        self.set_atom(
+            op,
+            1.0 / factor,
+            Atom {
+                lanes,
+                clean: true,
+                tiles,
+            },
+        );
     }
 
     /// Where the elements of a tensor stand. Inputs also fill the places that they do not vary along.
@@ -233,14 +279,21 @@ impl Lowering<'_> {
             if lanes[place] == Lane::Along(axis) {
                 frame.dim(self.packer.axes, axis, tile_stride(place))
             } else {
-                LayoutDim { block: self.packer.axes.extents[axis], slot_stride: 0, tile_stride: 0 }
+                LayoutDim {
+                    block: self.packer.axes.extents[axis],
+                    slot_stride: 0,
+                    tile_stride: 0,
+                }
             }
         };
         let mut repeats: Vec<Repeat> = Vec::new();
         if repeat {
             for (place, lane) in frame.places.iter().zip(lanes) {
                 if *lane == Lane::Same && place.block > 1 {
-                    repeats.push(Repeat { count: place.block, stride: place.stride });
+                    repeats.push(Repeat {
+                        count: place.block,
+                        stride: place.stride,
+                    });
                 }
             }
             repeats.extend(frame.copies());
@@ -258,16 +311,28 @@ impl Lowering<'_> {
         let value = op.operands[0];
         let name = op.text("name").unwrap_or_default().to_owned();
         if matches!(self.known(op, 0)?, Known::Public(_)) {
-            return Err(Diagnostic::new(Code::Unsupported, format!("`{name}` does not depend on any secret"))
-                .label(op.span, "its value is public; no ciphertext is made for it"));
+            return Err(Diagnostic::new(
+                Code::Unsupported,
+                format!("`{name}` does not depend on any secret"),
+            )
+            .label(op.span, "its value is public; no ciphertext is made for it"));
         }
         let (coefficient, atom) = self.materialise(value)?;
         let atom = self.atoms[atom].clone();
-        let kind = if op.opcode == Opcode::TensorReveal { PortKind::Reveal } else { PortKind::Output };
+        let kind = if op.opcode == Opcode::TensorReveal {
+            PortKind::Reveal
+        } else {
+            PortKind::Output
+        };
         let layout = self.layout(&self.dims(value), &atom.lanes, 1.0 / coefficient, false);
         let ty = self.tensor_type(value);
         let port = self.ports.len() as u32;
-        self.ports.push(Port { name, kind, layout, ..Port::of(&ty, op.span) });
+        self.ports.push(Port {
+            name,
+            kind,
+            layout,
+            ..Port::of(&ty, op.span)
+        });
         for (tile, &slots) in atom.tiles.iter().enumerate() {
             self.packer.vectors.output(port, tile as u32, slots);
         }
@@ -277,7 +342,12 @@ impl Lowering<'_> {
     /// The operand as a form; a public one is a constant without terms.
     fn form(&mut self, op: &OpData, index: usize) -> Result<Form, Diagnostic> {
         let form = match self.known(op, index)? {
-            Known::Public(constant) => return Ok(Form { terms: Vec::new(), constant: Some(constant) }),
+            Known::Public(constant) => {
+                return Ok(Form {
+                    terms: Vec::new(),
+                    constant: Some(constant),
+                });
+            }
             Known::Secret(form) => form,
         };
         if form.terms.len() <= MOST_TERMS {
@@ -290,7 +360,11 @@ impl Lowering<'_> {
     fn sum_of_two(&mut self, op: &OpData) -> Result<(), Diagnostic> {
         let shape = self.tensor_type(op.results[0]).shape;
         let (a, b) = (self.form(op, 0)?, self.form(op, 1)?);
-        let b = if op.opcode == Opcode::TensorSub { b.scaled(-1.0) } else { b };
+        let b = if op.opcode == Opcode::TensorSub {
+            b.scaled(-1.0)
+        } else {
+            b
+        };
         let terms = a.plus(&b);
         let wide = |constant: Option<Public>| {
             let constant = constant?;
@@ -300,13 +374,19 @@ impl Lowering<'_> {
         };
         let constant = match (wide(a.constant), wide(b.constant)) {
             (Some(a), Some(b)) => {
-                let add = OpData { opcode: Opcode::TensorAdd, ..op.clone() };
+                let add = OpData {
+                    opcode: Opcode::TensorAdd,
+                    ..op.clone()
+                };
                 Public::apply(&add, &[&a, &b])
             }
             (one, other) => one.or(other),
         };
         if terms.is_empty() {
-            let constant = constant.unwrap_or(Public { shape, elements: Elements::Splat(0.0) });
+            let constant = constant.unwrap_or(Public {
+                shape,
+                elements: Elements::Splat(0.0),
+            });
             self.set(op, Known::Public(constant));
         } else {
             self.set(op, Known::Secret(Form { terms, constant }));
@@ -317,11 +397,14 @@ impl Lowering<'_> {
     /// Makes the tensor: gives coefficient and atom whose product it is.
     fn materialise(&mut self, value: Value) -> Result<(f64, AtomId), Diagnostic> {
         let Some(Known::Secret(form)) = self.known[value.index()].clone() else {
-            return Err(Diagnostic::new(Code::Internal, "a public tensor is asked for as a ciphertext"));
+            return Err(Diagnostic::new(
+                Code::Internal,
+                "a public tensor is asked for as a ciphertext",
+            ));
         };
         let made = match (form.terms.as_slice(), &form.constant) {
-            (&[single], None) => single,
-            (&[(coefficient, atom)], Some(constant)) => {
+            (&[(coefficient, atom)], None) if !self.is_masked_anyway(atom, value) => (coefficient, atom),
+            (&[(coefficient, atom)], Some(constant)) if !self.is_masked_anyway(atom, value) => {
                 let atom = self.atoms[atom].clone();
                 let dims = self.dims(value);
                 let atom = self.packer.add_public(&atom, constant, &dims, 1.0 / coefficient);
@@ -360,9 +443,17 @@ impl Lowering<'_> {
         Ok(made)
     }
 
+    /// Whether a product with a mask comes soon, so that the factor that is wished for can be had with it.
+    fn is_masked_anyway(&self, atom: AtomId, value: Value) -> bool {
+        self.atoms[atom].lanes.contains(&Lane::Partial) && self.hints[value.index()].is_some()
+    }
+
     /// The factor to leave outside a sum: that which makes it shallowest, then that which spares most products.
     fn common_factor(&self, form: &Form, hint: Option<f64>) -> f64 {
-        let candidates = hint.into_iter().chain(form.terms.iter().map(|term| term.0)).chain([1.0]);
+        let candidates = hint
+            .into_iter()
+            .chain(form.terms.iter().map(|term| term.0))
+            .chain([1.0]);
         let cost = |common: f64| {
             let mut depth = 0;
             let mut products = 0;
@@ -392,7 +483,10 @@ impl Lowering<'_> {
             }
             form.terms.retain(|&(coefficient, _)| coefficient != 0.0);
             let known = if form.terms.is_empty() {
-                Known::Public(form.constant.unwrap_or(Public { shape, elements: Elements::Splat(0.0) }))
+                Known::Public(form.constant.unwrap_or(Public {
+                    shape,
+                    elements: Elements::Splat(0.0),
+                }))
             } else {
                 Known::Secret(form)
             };
@@ -418,7 +512,10 @@ impl Lowering<'_> {
         let (coefficient, product) = match (self.public(op, 0), self.public(op, 1)) {
             (public, None) | (None, public) if public.is_some() => {
                 let index = usize::from(self.public(op, 0).is_some());
-                let public = public.unwrap_or(Public { shape: Vec::new(), elements: Elements::Splat(0.0) });
+                let public = public.unwrap_or(Public {
+                    shape: Vec::new(),
+                    elements: Elements::Splat(0.0),
+                });
                 if contracted.is_none() {
                     return self.times_public(op, index, &public);
                 }
@@ -453,15 +550,27 @@ impl Lowering<'_> {
             atom = self.packer.mask(&atom, 1.0);
         }
         let bounded = polynomial.low.is_finite() && polynomial.high.is_finite();
-        let half = if bounded { 0.5 * (polynomial.high - polynomial.low) } else { coefficient };
-        let middle = if bounded { 0.5 * (polynomial.high + polynomial.low) } else { 0.0 };
+        let half = if bounded {
+            0.5 * (polynomial.high - polynomial.low)
+        } else {
+            coefficient
+        };
+        let middle = if bounded {
+            0.5 * (polynomial.high + polynomial.low)
+        } else {
+            0.0
+        };
         let polynomial_reach = middle.abs() + half;
         let (powers, argument_unit, coefficients) = match polynomial.basis {
             PolynomialBasis::Monomial => {
                 let near = !bounded || polynomial_reach / coefficient.abs() <= UNIT_SLACK;
                 let unit = if near { coefficient } else { polynomial_reach };
                 atom = self.packer.scale(&atom, coefficient / unit);
-                (Powers::Monomial, unit, polynomial.of_scaled_argument(unit).coefficients)
+                (
+                    Powers::Monomial,
+                    unit,
+                    polynomial.of_scaled_argument(unit).coefficients,
+                )
             }
             PolynomialBasis::Chebyshev => {
                 atom = self.packer.scale(&atom, coefficient / half);
@@ -474,39 +583,62 @@ impl Lowering<'_> {
         if bounded {
             // The argument stays on the declared range: that is the contract of a fitted polynomial.
             let reach = polynomial_reach / argument_unit.abs();
-            atom.tiles.iter().for_each(|&tile| self.packer.vectors.set_bound(tile, reach));
+            atom.tiles
+                .iter()
+                .for_each(|&tile| self.packer.vectors.note_bound(tile, reach));
         }
         let mut constants = None;
         let mut tiles = Vec::new();
         for &tile in &atom.tiles {
-            let (value, constant) = polynomial::evaluate(&mut self.packer.vectors, tile, powers, &coefficients);
+            let (value, constant) =
+                polynomial::evaluate(&mut self.packer.vectors, tile, powers, &coefficients);
             tiles.extend(value);
             constants = Some(constant);
         }
         let at_zero = polynomial::value_at(powers, &coefficients, 0.0);
         if tiles.is_empty() {
             let shape = self.tensor_type(op.results[0]).shape;
-            self.set(op, Known::Public(Public { shape, elements: Elements::Splat(at_zero) }));
+            self.set(
+                op,
+                Known::Public(Public {
+                    shape,
+                    elements: Elements::Splat(at_zero),
+                }),
+            );
             return Ok(());
         }
+        let arguments = atom.tiles.clone();
         // First a polynomial that is 0 at 0, so that slots without elements keep their zero; then its value there.
         let shift = constants.unwrap_or(0.0) - at_zero;
         let guarded = atom.lanes.contains(&Lane::First) || (atom.clean && self.packer.is_padded(&atom.lanes));
         let mut result = Atom { tiles, ..atom };
         if guarded {
             for tile in &mut result.tiles {
-                *tile = self.packer.vectors.add_scalar(*tile, if shift.abs() < 1e-15 { 0.0 } else { shift });
+                *tile = self
+                    .packer
+                    .vectors
+                    .add_scalar(*tile, if shift.abs() < 1e-15 { 0.0 } else { shift });
             }
             result = self.add_number(&result, at_zero);
         } else {
             result = self.add_number(&result, shift + at_zero);
+        }
+        if bounded {
+            let reach = polynomial_reach / argument_unit.abs();
+            let slope = polynomial::largest_slope(powers, &coefficients, reach);
+            for (&argument, &image) in arguments.iter().zip(&result.tiles) {
+                self.packer.vectors.note_polynomial(argument, image, slope);
+            }
         }
         self.set_atom(op, 1.0, result);
         Ok(())
     }
 
     fn add_number(&mut self, atom: &Atom, number: f64) -> Atom {
-        let number = Public { shape: Vec::new(), elements: Elements::Splat(number) };
+        let number = Public {
+            shape: Vec::new(),
+            elements: Elements::Splat(number),
+        };
         self.packer.add_public(atom, &number, &[], 1.0)
     }
 }

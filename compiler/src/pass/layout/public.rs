@@ -29,9 +29,10 @@ impl Public {
         match &self.elements {
             Elements::Splat(value) => *value,
             Elements::Each(values) => {
-                let flat = index.iter().zip(&self.shape).fold(0usize, |flat, (&i, &extent)| {
-                    flat * extent as usize + i as usize
-                });
+                let flat = index
+                    .iter()
+                    .zip(&self.shape)
+                    .fold(0usize, |flat, (&i, &extent)| flat * extent as usize + i as usize);
                 values.get(flat).copied().unwrap_or(0.0)
             }
         }
@@ -43,7 +44,10 @@ impl Public {
             Elements::Splat(value) => Elements::Splat(change(*value)),
             Elements::Each(values) => Elements::Each(values.iter().map(|&value| change(value)).collect()),
         };
-        Self { shape: self.shape.clone(), elements }
+        Self {
+            shape: self.shape.clone(),
+            elements,
+        }
     }
 
     /// The result of an operation on public operands, for the operations that stay after folding: those element by
@@ -68,23 +72,35 @@ impl Public {
     fn zip(&self, other: &Self, combine: fn(f64, f64) -> f64) -> Option<Self> {
         let shape = joint_shape(&self.shape, &other.shape).ok()?;
         if let (Some(a), Some(b)) = (self.splat(), other.splat()) {
-            return Some(Self { shape, elements: Elements::Splat(combine(a, b)) });
+            return Some(Self {
+                shape,
+                elements: Elements::Splat(combine(a, b)),
+            });
         }
         let count = shape.iter().map(|&extent| extent as usize).product();
         let (a, b) = (self.written_out(), other.written_out());
         // The shorter shape is the tail of the longer, so its elements repeat.
-        let values = (0..count).map(|flat| combine(a[flat % a.len()], b[flat % b.len()])).collect();
-        Some(Self { shape, elements: Elements::Each(values) })
+        let values = (0..count)
+            .map(|flat| combine(a[flat % a.len()], b[flat % b.len()]))
+            .collect();
+        Some(Self {
+            shape,
+            elements: Elements::Each(values),
+        })
     }
 
     fn written_out(&self) -> Vec<f64> {
-        self.elements.expand(self.shape.iter().map(|&extent| extent as usize).product())
+        self.elements
+            .expand(self.shape.iter().map(|&extent| extent as usize).product())
     }
 
     /// Dimension i becomes dimension `axes[i]` of `shape`.
     pub fn broadcast(&self, shape: &[u32], axes: &[i64]) -> Option<Self> {
         if let Some(value) = self.splat() {
-            return Some(Self { shape: shape.to_vec(), elements: Elements::Splat(value) });
+            return Some(Self {
+                shape: shape.to_vec(),
+                elements: Elements::Splat(value),
+            });
         }
         let count: usize = shape.iter().map(|&extent| extent as usize).product();
         let mut values = Vec::with_capacity(count);
@@ -100,6 +116,9 @@ impl Public {
                 index[dimension] = 0;
             }
         }
-        Some(Self { shape: shape.to_vec(), elements: Elements::Each(values) })
+        Some(Self {
+            shape: shape.to_vec(),
+            elements: Elements::Each(values),
+        })
     }
 }

@@ -2,8 +2,8 @@
 
 mod basis;
 mod ntt;
-mod permute;
-mod pointwise;
+pub(super) mod permute;
+pub(super) mod pointwise;
 
 use super::Kernels;
 use crate::Word;
@@ -15,6 +15,7 @@ const LANES: usize = 4;
 /// The table of portable kernels.
 pub(super) const fn kernels<W: Word>() -> Kernels<W> {
     Kernels {
+        prepare_roots: ntt::prepare_roots,
         ntt_forward: ntt::forward,
         ntt_inverse: ntt::inverse,
         add: pointwise::add,

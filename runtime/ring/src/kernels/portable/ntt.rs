@@ -56,6 +56,13 @@ fn quarters<W>(block: &mut [W]) -> [&mut [W]; 4] {
     [a, b, c, d]
 }
 
+/// The Shoup quotients of the roots.
+pub(super) fn prepare_roots<W: Word>(m: &Modulus<W>, roots: &mut [W], quotients: &mut [W]) {
+    for (quotient, &mut root) in quotients.iter_mut().zip(roots) {
+        *quotient = m.shoup(root);
+    }
+}
+
 pub(super) fn forward<W: Word>(table: &NttTable<'_, W>, limb: &mut [W]) {
     let m = &table.modulus;
     let two_q = m.value() + m.value();

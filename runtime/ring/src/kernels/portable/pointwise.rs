@@ -27,79 +27,84 @@ fn map3<W: Word>(dst: &mut [W], a: &[W], b: &[W], f: impl Fn(W, W, W) -> W) {
     }
 }
 
-pub(super) fn add<W: Word>(m: &Modulus<W>, dst: &mut [W], a: &[W], b: &[W]) {
+pub(in crate::kernels) fn add<W: Word>(m: &Modulus<W>, dst: &mut [W], a: &[W], b: &[W]) {
     map3(dst, a, b, |_, a, b| m.add(a, b));
 }
 
-pub(super) fn add_assign<W: Word>(m: &Modulus<W>, dst: &mut [W], a: &[W]) {
+pub(in crate::kernels) fn add_assign<W: Word>(m: &Modulus<W>, dst: &mut [W], a: &[W]) {
     map2(dst, a, |d, a| m.add(d, a));
 }
 
-pub(super) fn sub<W: Word>(m: &Modulus<W>, dst: &mut [W], a: &[W], b: &[W]) {
+pub(in crate::kernels) fn sub<W: Word>(m: &Modulus<W>, dst: &mut [W], a: &[W], b: &[W]) {
     map3(dst, a, b, |_, a, b| m.sub(a, b));
 }
 
-pub(super) fn sub_assign<W: Word>(m: &Modulus<W>, dst: &mut [W], a: &[W]) {
+pub(in crate::kernels) fn sub_assign<W: Word>(m: &Modulus<W>, dst: &mut [W], a: &[W]) {
     map2(dst, a, |d, a| m.sub(d, a));
 }
 
-pub(super) fn neg<W: Word>(m: &Modulus<W>, dst: &mut [W], a: &[W]) {
+pub(in crate::kernels) fn neg<W: Word>(m: &Modulus<W>, dst: &mut [W], a: &[W]) {
     map2(dst, a, |_, a| m.neg(a));
 }
 
-pub(super) fn neg_assign<W: Word>(m: &Modulus<W>, dst: &mut [W]) {
+pub(in crate::kernels) fn neg_assign<W: Word>(m: &Modulus<W>, dst: &mut [W]) {
     map1(dst, |d| m.neg(d));
 }
 
-pub(super) fn mul<W: Word>(m: &Modulus<W>, dst: &mut [W], a: &[W], b: &[W]) {
+pub(in crate::kernels) fn mul<W: Word>(m: &Modulus<W>, dst: &mut [W], a: &[W], b: &[W]) {
     map3(dst, a, b, |_, a, b| m.mul(a, b));
 }
 
-pub(super) fn mul_assign<W: Word>(m: &Modulus<W>, dst: &mut [W], a: &[W]) {
+pub(in crate::kernels) fn mul_assign<W: Word>(m: &Modulus<W>, dst: &mut [W], a: &[W]) {
     map2(dst, a, |d, a| m.mul(d, a));
 }
 
-pub(super) fn mul_add_assign<W: Word>(m: &Modulus<W>, dst: &mut [W], a: &[W], b: &[W]) {
+pub(in crate::kernels) fn mul_add_assign<W: Word>(m: &Modulus<W>, dst: &mut [W], a: &[W], b: &[W]) {
     map3(dst, a, b, |d, a, b| m.mul_add(a, b, d));
 }
 
-pub(super) fn mul_scalar<W: Word>(m: &Modulus<W>, dst: &mut [W], a: &[W], s: W) {
+pub(in crate::kernels) fn mul_scalar<W: Word>(m: &Modulus<W>, dst: &mut [W], a: &[W], s: W) {
     let s_shoup = m.shoup(s);
     map2(dst, a, |_, a| m.mul_shoup(a, s, s_shoup));
 }
 
-pub(super) fn mul_scalar_assign<W: Word>(m: &Modulus<W>, dst: &mut [W], s: W) {
+pub(in crate::kernels) fn mul_scalar_assign<W: Word>(m: &Modulus<W>, dst: &mut [W], s: W) {
     let s_shoup = m.shoup(s);
     map1(dst, |d| m.mul_shoup(d, s, s_shoup));
 }
 
-pub(super) fn mul_scalar_add_assign<W: Word>(m: &Modulus<W>, dst: &mut [W], a: &[W], s: W) {
+pub(in crate::kernels) fn mul_scalar_add_assign<W: Word>(m: &Modulus<W>, dst: &mut [W], a: &[W], s: W) {
     let s_shoup = m.shoup(s);
     map2(dst, a, |d, a| m.add(d, m.mul_shoup(a, s, s_shoup)));
 }
 
-pub(super) fn sub_from_mul_scalar_assign<W: Word>(m: &Modulus<W>, dst: &mut [W], a: &[W], s: W) {
+pub(in crate::kernels) fn sub_from_mul_scalar_assign<W: Word>(m: &Modulus<W>, dst: &mut [W], a: &[W], s: W) {
     let s_shoup = m.shoup(s);
     // a − d + q is in (0,2q): Shoup's product takes any word.
     map2(dst, a, |d, a| m.mul_shoup(a + m.value() - d, s, s_shoup));
 }
 
-pub(super) fn add_scalar_assign<W: Word>(m: &Modulus<W>, dst: &mut [W], s: W) {
+pub(in crate::kernels) fn add_scalar_assign<W: Word>(m: &Modulus<W>, dst: &mut [W], s: W) {
     map1(dst, |d| m.add(d, s));
 }
 
-pub(super) fn reduce<W: Word>(m: &Modulus<W>, dst: &mut [W], a: &[W]) {
+pub(in crate::kernels) fn reduce<W: Word>(m: &Modulus<W>, dst: &mut [W], a: &[W]) {
     map2(dst, a, |_, a| m.reduce(a));
 }
 
-pub(super) fn lift_signed<W: Word>(m: &Modulus<W>, dst: &mut [W], a: &[i8]) {
+pub(in crate::kernels) fn lift_signed<W: Word>(m: &Modulus<W>, dst: &mut [W], a: &[i8]) {
     debug_assert_eq!(dst.len(), a.len());
     for (d, &a) in dst.iter_mut().zip(a) {
         *d = m.negate_if(a < 0, W::from_u64(u64::from(a.unsigned_abs())));
     }
 }
 
-pub(super) fn inner_product<W: Word>(m: &Modulus<W>, dst: &mut [W], terms: &[Term<'_, W>], accumulate: bool) {
+pub(in crate::kernels) fn inner_product<W: Word>(
+    m: &Modulus<W>,
+    dst: &mut [W],
+    terms: &[Term<'_, W>],
+    accumulate: bool,
+) {
     let mut keep = accumulate;
     if !keep && terms.is_empty() {
         dst.fill(W::ZERO);
@@ -120,7 +125,7 @@ pub(super) fn inner_product<W: Word>(m: &Modulus<W>, dst: &mut [W], terms: &[Ter
 
 /// The columns `start`… of [`inner_product`], as many as `dst` has, with their sums in registers.
 #[inline(always)]
-fn inner_product_block<W: Word, const LANES: usize>(
+pub(in crate::kernels) fn inner_product_block<W: Word, const LANES: usize>(
     m: &Modulus<W>,
     dst: &mut [W; LANES],
     terms: &[Term<'_, W>],
