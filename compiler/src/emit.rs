@@ -14,7 +14,7 @@ use crate::dialect::slot::Contents;
 use crate::ir::{Basis, Graph, OpData, Opcode, Type, Value};
 use crate::params::search::Choice;
 use crate::pass::layout::Packed;
-use crate::pass::memory;
+use crate::pass::{memory, roll};
 
 /// What the plan says about itself beside its instructions.
 #[derive(Clone, Copy, Debug)]
@@ -102,22 +102,24 @@ fn plan(packed: &Packed, choice: &Choice, claims: Claims) -> Result<PlanData, Di
             })
         },
     };
-    let mut instructions = Vec::with_capacity(order.len());
+    let program = order
+        .iter()
+        .map(|&op| Ok((emitter.instruction(graph.op(op))?, graph.op(op).span)));
+    let program = roll::run(&program.collect::<Result<Vec<_>, _>>()?);
     let mut spans: Vec<SourceSpan> = Vec::new();
-    for &op in &order {
-        let op = graph.op(op);
+    for (index, (_, span)) in program.iter().enumerate() {
         if spans
             .last()
-            .is_none_or(|last| (last.start, last.end) != (op.span.start, op.span.end))
+            .is_none_or(|last| (last.start, last.end) != (span.start, span.end))
         {
             spans.push(SourceSpan {
-                instruction: instructions.len() as u32,
-                start: op.span.start,
-                end: op.span.end,
+                instruction: index as u32,
+                start: span.start,
+                end: span.end,
             });
         }
-        instructions.push(emitter.instruction(op)?);
     }
+    let instructions = program.into_iter().map(|(instruction, _)| instruction).collect();
     let bytes_of = |index: usize, port: &Port| {
         let words = counts.ciphertext(choice.port_levels[index] as u8, 1, cipherloom_plan::Basis::Q);
         words * u64::from(claims.word_bits) / 8 * u64::from(port.layout.tiles)

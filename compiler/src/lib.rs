@@ -18,5 +18,10 @@ pub mod source;
 pub mod syntax;
 pub mod target;
 
+pub use diagnostic::Diagnostics;
+pub use options::Options;
+pub use pipeline::{Compiled, compile};
+pub use source::Source;
+
 #[cfg(test)]
 mod testing;

@@ -17,8 +17,9 @@
 //! A mask leaves in the slots that it empties nothing but the rounding that follows. Copies of a masked value into its empty
 //! slots (`disjoint` sums) therefore add that rounding, not the error of the value.
 //!
-//! A product has m_y²σ_x² + m_x²σ_y² + σ_x²σ_y². Sizes m² are mean squares over the slots that hold values: inputs are
-//! taken as uniform on their declared range, sums as if their terms had one sign, and known ranges cap both.
+//! A product has m_y²σ_x² + m_x²σ_y² + σ_x²σ_y². The sizes m² are mean squares over the slots that hold values: inputs are
+//! taken as uniform on their declared range, terms of sums as independent, so that means add and variances add, and
+//! known ranges cap the result.
 
 use std::collections::BTreeMap;
 
@@ -38,21 +39,62 @@ pub struct NoiseModel<'a> {
     pub special_bits: f64,
     /// Limbs of a digit.
     pub digit_limbs: u32,
-    /// Largest absolute slot value of each input port.
-    pub input_bounds: &'a [f64],
+    /// Smallest and largest slot value of each input port.
+    pub input_ranges: &'a [(f64, f64)],
 }
 
 /// What is known of a ciphertext.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Estimate {
-    /// Mean square of the slots that hold values.
-    pub mean_square: f64,
+    /// Mean of the slots that hold values.
+    pub mean: f64,
+    /// Variance of those values.
+    pub spread: f64,
     /// Variance of the error of a slot that holds a value.
     pub variance: f64,
     /// Variance of the error of a slot that a mask has made zero; that of the others where there are no such slots.
     pub empty: f64,
     /// Inside a polynomial: its number, and the variance that there would be if the argument were exact.
     local: Option<(i64, f64)>,
+}
+
+impl Estimate {
+    /// Values of this mean and variance, without error.
+    fn exact(mean: f64, spread: f64) -> Self {
+        Self {
+            mean,
+            spread,
+            ..Self::default()
+        }
+    }
+
+    /// Mean square of the values.
+    pub fn mean_square(&self) -> f64 {
+        self.mean * self.mean + self.spread
+    }
+
+    /// The same, with a mean square of at most that of values uniform on [−bound, bound].
+    fn capped(self, bound: f64) -> Self {
+        let factor = (bound * bound / (3.0 * self.mean_square())).min(1.0);
+        if factor.is_nan() {
+            self
+        } else {
+            Self {
+                mean: self.mean * factor.sqrt(),
+                spread: self.spread * factor,
+                ..self
+            }
+        }
+    }
+
+    /// Values multiplied by a number; the errors stay.
+    fn sized(self, factor: f64) -> Self {
+        Self {
+            mean: self.mean * factor,
+            spread: self.spread * factor * factor,
+            ..self
+        }
+    }
 }
 
 /// Standard deviation of the error of each tile written: (port, tile, deviation), in program order.
@@ -87,7 +129,7 @@ pub fn outputs(graph: &Graph, model: &NoiseModel<'_>) -> Vec<(u32, u32, f64)> {
             estimate.local = Some((polynomial, alone.variance));
         }
         if let Some(bound) = op.float("bound") {
-            estimate.mean_square = estimate.mean_square.min(bound * bound / 3.0);
+            estimate = estimate.capped(bound);
         }
         if let (Some(image), Some(slope), Some((own, local))) =
             (op.int("image"), op.float("slope"), estimate.local)
@@ -119,10 +161,15 @@ fn shared_polynomial(graph: &Graph, op: &OpData, estimates: &[Estimate]) -> Opti
     polynomials.all(|other| other == Some(first)).then_some(first)
 }
 
-fn exact(mean_square: f64) -> Estimate {
-    Estimate {
-        mean_square,
-        ..Estimate::default()
+/// Mean and variance of numbers.
+fn moments<'v>(values: impl Iterator<Item = &'v f64>) -> (f64, f64) {
+    let (count, sum, squares) = values.fold((0.0, 0.0, 0.0), |(count, sum, squares), value| {
+        (count + 1.0, sum + value, squares + value * value)
+    });
+    if count == 0.0 {
+        (0.0, 0.0)
+    } else {
+        (sum / count, (squares / count - (sum / count).powi(2)).max(0.0))
     }
 }
 
@@ -169,21 +216,34 @@ impl NoiseModel<'_> {
             _ => (0, 1.0),
         };
         let plus = |a: Estimate, b: Estimate| Estimate {
-            mean_square: (a.mean_square.sqrt() + b.mean_square.sqrt()).powi(2),
+            mean: a.mean + b.mean,
+            spread: a.spread + b.spread,
             variance: a.variance + b.variance,
             empty: a.empty + b.empty,
             local: None,
         };
-        let times = |a: Estimate, b: Estimate| Estimate {
-            mean_square: a.mean_square * b.mean_square,
-            variance: a.mean_square * b.variance + b.mean_square * a.variance + a.variance * b.variance,
-            empty: a.mean_square * b.empty + b.mean_square * a.empty + a.empty * b.empty,
-            local: None,
+        let times = |a: Estimate, b: Estimate| {
+            let (size_a, size_b) = (a.mean_square(), b.mean_square());
+            Estimate {
+                mean: a.mean * b.mean,
+                spread: size_a * size_b - (a.mean * b.mean).powi(2),
+                variance: size_a * b.variance + size_b * a.variance + a.variance * b.variance,
+                empty: size_a * b.empty + size_b * a.empty + a.empty * b.empty,
+                local: None,
+            }
         };
         let noisier = |a: Estimate, coefficient: f64| Estimate {
             variance: a.variance + self.slot_variance(coefficient, scale),
             empty: a.empty + self.slot_variance(coefficient, scale),
-            mean_square: a.mean_square,
+            local: None,
+            ..a
+        };
+        // Copies of values into empty slots do not add to them; the errors of empty slots do.
+        let copied = |sum: Estimate, term: Estimate| Estimate {
+            mean: sum.mean,
+            spread: sum.spread,
+            variance: sum.variance.max(term.variance) + sum.empty.max(term.empty),
+            empty: sum.empty + term.empty,
             local: None,
         };
         // A product with a plaintext, which may be a mask.
@@ -195,7 +255,7 @@ impl NoiseModel<'_> {
                 .map(|op| Contents::of(graph.op(op)));
             match mask {
                 Some(Contents::Boxes { .. }) => Estimate {
-                    empty: (a.mean_square + a.empty) * plain.variance,
+                    empty: (a.mean_square() + a.empty) * plain.variance,
                     ..product
                 },
                 _ => Estimate {
@@ -206,35 +266,42 @@ impl NoiseModel<'_> {
         };
         match op.opcode {
             CkksInput => {
-                let bound = self
-                    .input_bounds
-                    .get(op.int("port").unwrap_or(0) as usize)
-                    .copied()
-                    .unwrap_or(1.0);
-                noisier(exact(bound * bound / 3.0), self.fresh())
+                let port = op.int("port").unwrap_or(0) as usize;
+                let (low, high) = self.input_ranges.get(port).copied().unwrap_or((-1.0, 1.0));
+                noisier(
+                    Estimate::exact(0.5 * (low + high), (high - low).powi(2) / 12.0),
+                    self.fresh(),
+                )
             }
             CkksEncode => {
-                let largest = match Contents::of(op) {
-                    Contents::Boxes { value, .. } => value.abs(),
-                    Contents::Slots(values) => values
-                        .iter()
-                        .fold(0.0f64, |largest, value| largest.max(value.abs())),
+                let (mean, spread) = match Contents::of(op) {
+                    Contents::Boxes { value, .. } => (value, 0.0),
+                    Contents::Slots(values) => moments(values.iter().filter(|value| **value != 0.0)),
                 };
-                noisier(exact(largest * largest), 1.0 / 12.0)
+                noisier(Estimate::exact(mean, spread), 1.0 / 12.0)
             }
-            CkksAdd | CkksSub | CkksAddPlain => plus(of(0), of(1)),
+            CkksAdd if op.flag("disjoint") => copied(of(1), of(0)),
+            CkksAdd if op.operands[0] == op.operands[1] => {
+                let a = of(0).sized(2.0);
+                Estimate {
+                    variance: 4.0 * a.variance,
+                    empty: 4.0 * a.empty,
+                    local: None,
+                    ..a
+                }
+            }
+            CkksAdd | CkksAddPlain => plus(of(0), of(1)),
+            CkksSub => plus(of(0), of(1).sized(-1.0)),
+            CkksNeg => Estimate {
+                local: None,
+                ..of(0).sized(-1.0)
+            },
             CkksAddScalar => {
-                let summand = op
-                    .floats("values")
-                    .iter()
-                    .fold(0.0f64, |largest, value| largest.max(value.abs()));
-                plus(of(0), exact(summand * summand))
+                let (mean, spread) = moments(op.floats("values").iter());
+                plus(of(0), Estimate::exact(mean, spread))
             }
             CkksMulScalar => {
-                let factor = op
-                    .floats("values")
-                    .iter()
-                    .fold(0.0f64, |largest, value| largest.max(value.abs()));
+                let (mean, spread) = moments(op.floats("values").iter());
                 let own = op.float("scale").unwrap_or(1.0);
                 // An exact integer is not rounded.
                 let rounding = if own == 1.0 { 0.0 } else { 1.0 / (12.0 * own * own) };
@@ -243,7 +310,7 @@ impl NoiseModel<'_> {
                     Estimate {
                         variance: rounding,
                         empty: rounding,
-                        ..exact(factor * factor)
+                        ..Estimate::exact(mean, spread)
                     },
                 )
             }
@@ -253,12 +320,14 @@ impl NoiseModel<'_> {
             CkksMulPlainAcc => plus(of(0), masked(1)),
             CkksSquare => {
                 let a = of(0);
+                let size = a.mean_square();
                 // Both factors carry the same error: twice the value times it.
-                let variance = 4.0 * a.mean_square * a.variance + 2.0 * a.variance * a.variance;
+                let variance = 4.0 * size * a.variance + 2.0 * a.variance * a.variance;
+                // The fourth moment of a normal value is three times its squared second.
                 Estimate {
                     variance,
                     empty: variance,
-                    ..exact(a.mean_square * a.mean_square)
+                    ..Estimate::exact(size, 2.0 * size * size)
                 }
             }
             CkksRescale => noisier(of(0), self.rounding()),
@@ -272,16 +341,7 @@ impl NoiseModel<'_> {
                 }
                 match op.operands.get(1) {
                     None => term,
-                    // Copies of values into empty slots do not add to them; their errors do.
-                    Some(&sum) if op.flag("disjoint") => {
-                        let sum = known(sum);
-                        Estimate {
-                            mean_square: sum.mean_square,
-                            variance: sum.variance + term.empty,
-                            empty: sum.empty + term.empty,
-                            local: None,
-                        }
-                    }
+                    Some(&sum) if op.flag("disjoint") => copied(known(sum), term),
                     Some(&sum) => plus(known(sum), term),
                 }
             }
@@ -306,7 +366,7 @@ mod tests {
             chain,
             special_bits: 61.5,
             digit_limbs: 1,
-            input_bounds: &[1.0],
+            input_ranges: &[(-1.0, 1.0)],
         }
     }
 

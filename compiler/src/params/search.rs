@@ -19,6 +19,9 @@ pub const KEY_BUDGET_BYTES: u64 = 6_000_000_000;
 const SLACK: f64 = 1.03;
 /// Most primes of a plan.
 const MOST_PRIMES: usize = 64;
+/// Predicted errors are this many times the estimate, so that they bound what is measured: an error that reaches an output
+/// by several ways adds up with one sign there, where the estimate takes the ways as independent.
+const MARGIN: f64 = 3.0;
 /// An error beyond this says only that the result is useless.
 const USELESS: f64 = 1e30;
 /// Assumed largest value of an output without a range.
@@ -193,10 +196,10 @@ fn at_scale(packed: &Packed, space: &Space, log_scale: u32, limit_bits: u32) -> 
     let (ckks, port_levels) =
         lower_ckks::run(&packed.graph, packed.ports.len(), &levels, &chain, output_level);
     let keys = rotation::keys(&ckks, space.log_n);
-    let input_bounds: Vec<f64> = packed
+    let input_ranges: Vec<(f64, f64)> = packed
         .ports
         .iter()
-        .map(|port| port.bound().unwrap_or(1.0))
+        .map(|port| port.slot_range().unwrap_or((-1.0, 1.0)))
         .collect();
     let mut choices = Vec::new();
     for digit_limbs in 1..=top + 1 {
@@ -224,12 +227,12 @@ fn at_scale(packed: &Packed, space: &Space, log_scale: u32, limit_bits: u32) -> 
             chain: &chain,
             special_bits: special.iter().map(|&prime| (prime as f64).log2()).sum(),
             digit_limbs,
-            input_bounds: &input_bounds,
+            input_ranges: &input_ranges,
         };
         let mut errors = vec![0.0f64; packed.ports.len()];
         for (port, _, deviation) in noise::outputs(&ckks, &noise) {
             let factor = packed.ports[port as usize].layout.factor.abs();
-            errors[port as usize] = errors[port as usize].max((deviation / factor).min(USELESS));
+            errors[port as usize] = errors[port as usize].max((MARGIN * deviation / factor).min(USELESS));
         }
         choices.push(Choice {
             digit_limbs,

@@ -84,10 +84,16 @@ impl Port {
         matches!(self.kind, PortKind::Input | PortKind::Stream | PortKind::State)
     }
 
+    /// Smallest and largest value of a slot, if the range is known.
+    pub fn slot_range(&self) -> Option<(f64, f64)> {
+        let (low, high) = self.range?;
+        let (low, high) = (low * self.layout.factor, high * self.layout.factor);
+        Some((low.min(high), low.max(high)))
+    }
+
     /// Largest absolute value of a slot, if the range is known.
     pub fn bound(&self) -> Option<f64> {
-        self.range
-            .map(|(low, high)| low.abs().max(high.abs()) * self.layout.factor.abs())
+        self.slot_range().map(|(low, high)| low.abs().max(high.abs()))
     }
 }
 

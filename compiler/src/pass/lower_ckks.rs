@@ -550,7 +550,12 @@ impl Lowering<'_> {
             }
         };
         for _ in 0..resting {
-            sum = self.same(Opcode::CkksAdd, &[sum, x], Attributes::new());
+            let attributes = if disjoint {
+                Builder::attributes([("disjoint", true.into())])
+            } else {
+                Attributes::new()
+            };
+            sum = self.same(Opcode::CkksAdd, &[sum, x], attributes);
         }
         sum
     }

@@ -16,7 +16,8 @@
 //! 7. [`simplify_slots`]: equal operations once, successive factors together, dead code;
 //! 8. [`levels`] and [`lower_ckks`]: vectors become ciphertexts with level and scale;
 //! 9. [`schedule`]: an order in which few ciphertexts live;
-//! 10. [`memory`]: where each of them stands.
+//! 10. [`memory`]: where each of them stands;
+//! 11. [`roll`]: equal steps become a loop again.
 
 pub mod approximate;
 pub mod fold;
@@ -26,6 +27,7 @@ pub mod lower_ckks;
 pub mod memory;
 pub mod polynomial;
 pub mod rewrite;
+pub mod roll;
 pub mod schedule;
 pub mod simplify_slots;
 pub mod unroll;

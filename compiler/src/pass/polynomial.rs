@@ -53,7 +53,7 @@ pub fn evaluate(
     let budget = levels(&coefficients);
     let plan = (0..=degree.max(1).ilog2())
         .map(|log| plan(&coefficients, budget, powers, 1 << log))
-        .min_by_key(|plan| plan.cost(powers));
+        .min_by_key(Plan::cost);
     match plan {
         Some(plan) => Emitter {
             vectors,
@@ -157,12 +157,12 @@ fn plan(coefficients: &[f64], budget: u32, powers: Powers, baby: u32) -> Plan {
 
 impl Plan {
     /// Key switches first, then products of any kind.
-    fn cost(&self, powers: Powers) -> (usize, usize) {
+    fn cost(&self) -> (usize, usize) {
         let mut used = BTreeSet::new();
         let (mut switches, mut products) = (0, 0);
         let multiplies = self.count(&mut used, &mut switches, &mut products);
         let mut all = BTreeSet::new();
-        used.into_iter().for_each(|k| needed_powers(k, powers, &mut all));
+        used.into_iter().for_each(|k| needed_powers(k, &mut all));
         (switches + usize::from(multiplies) + all.len(), products)
     }
 
@@ -197,11 +197,11 @@ fn halves(k: u32) -> (u32, u32) {
     (k.div_ceil(2), k / 2)
 }
 
-fn needed_powers(k: u32, powers: Powers, into: &mut BTreeSet<u32>) {
+fn needed_powers(k: u32, into: &mut BTreeSet<u32>) {
     if k > 1 && into.insert(k) {
         let (high, low) = halves(k);
-        needed_powers(high, powers, into);
-        needed_powers(low, powers, into);
+        needed_powers(high, into);
+        needed_powers(low, into);
     }
 }
 
@@ -231,6 +231,10 @@ impl Emitter<'_> {
                 }
             }
         };
+        if self.powers == Powers::Chebyshev {
+            // |T_k| ≤ 1; the note is that of uniform values whose mean square is 1.
+            self.vectors.note_bound(value, 3f64.sqrt());
+        }
         self.made.insert(k, value);
         value
     }

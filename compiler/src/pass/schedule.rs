@@ -31,10 +31,11 @@ pub fn run(old: &Graph) -> Graph {
         }
     }
     for &op in &ops {
-        if let (Some(step), Some(&result)) = (steps[op.index()], old.op(op).results.first()) {
-            if last_use[result.index()] > step {
-                sinks.push((step, op));
-            }
+        let (Some(step), Some(&result)) = (steps[op.index()], old.op(op).results.first()) else {
+            continue;
+        };
+        if last_use[result.index()] > step {
+            sinks.push((step, op));
         }
     }
     let mut step = 0;

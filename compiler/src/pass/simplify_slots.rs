@@ -139,7 +139,9 @@ impl Simplifier {
     /// product is with one.
     fn fold(&self, data: &mut OpData) -> Option<Contents> {
         let inner = self.definition(*data.operands.first()?)?;
-        if inner.opcode != Opcode::SlotMulScalar || is_exact(inner.floats("values")) {
+        // The argument of a polynomial stays whole: the noise analysis looks at what is made from it alone.
+        let is_argument = inner.attributes.contains_key("argument");
+        if inner.opcode != Opcode::SlotMulScalar || is_exact(inner.floats("values")) || is_argument {
             return None;
         }
         let factor = *inner.floats("values").first()?;

@@ -117,16 +117,42 @@ fn at_degree(graph: &Graph, options: &Options, log_n: u32) -> Result<Lowered, Di
             format!("no chain of primes fits ring degree 2^{log_n}"),
         ));
     };
+    // Which radix is best hardly depends on the scale, so one is enough to compare them, unless keys become too large.
+    let mut packed = best_radix(graph, &axes, frame, &space, compared_log_scale(&space))?;
+    let mut choice = search::run(&packed, &space)?;
+    if choice.key_bytes > KEY_BUDGET_BYTES {
+        packed = best_radix(graph, &axes, frame, &space, choice.chain.log_scale)?;
+        choice = search::run(&packed, &space)?;
+    }
+    let alternatives = compared.into_iter().map(|(alternative, _)| alternative).collect();
+    Ok(Lowered {
+        packed,
+        choice,
+        alternatives,
+    })
+}
+
+/// The graph laid out with the radix whose keys are within their budget, or nearest to it, and that is fastest.
+fn best_radix(
+    graph: &Graph,
+    axes: &Axes,
+    frame: &Frame,
+    space: &Space,
+    log_scale: u32,
+) -> Result<Packed, Diagnostic> {
     let mut best: Option<((u64, f64), Packed)> = None;
     for radix in radices() {
-        let packed = layout::run(graph, &axes, frame, radix)?;
-        // Which radix is best hardly depends on the scale: one is enough to compare them.
-        let compared = Space {
-            log_scale: Some(compared_log_scale(&space)),
-            toy: true,
+        let packed = layout::run(graph, axes, frame, radix)?;
+        // With the scale given, a program that does not fit is compared too: another radix does not change that.
+        let given = Space {
+            log_scale: Some(log_scale),
             ..space.clone()
         };
-        if let Ok(choice) = search::run(&packed, &compared) {
+        let toy = Space {
+            toy: true,
+            ..given.clone()
+        };
+        if let Ok(choice) = search::run(&packed, &given).or_else(|_| search::run(&packed, &toy)) {
             let key = (
                 choice.key_bytes.saturating_sub(KEY_BUDGET_BYTES),
                 choice.cost.seconds,
@@ -136,19 +162,13 @@ fn at_degree(graph: &Graph, options: &Options, log_n: u32) -> Result<Lowered, Di
             }
         }
     }
-    let Some((_, packed)) = best else {
-        return Err(Diagnostic::new(
+    let refusal = || {
+        Diagnostic::new(
             Code::Depth,
-            format!("no chain of primes fits ring degree 2^{log_n}"),
-        ));
+            format!("no chain of primes fits ring degree 2^{}", space.log_n),
+        )
     };
-    let choice = search::run(&packed, &space)?;
-    let alternatives = compared.into_iter().map(|(alternative, _)| alternative).collect();
-    Ok(Lowered {
-        packed,
-        choice,
-        alternatives,
-    })
+    best.map(|(_, packed)| packed).ok_or_else(refusal)
 }
 
 fn compared_log_scale(space: &Space) -> u32 {

@@ -190,8 +190,8 @@ impl Packer<'_> {
         } else {
             atom.clone()
         };
-        for place in 0..wanted.len() {
-            if spreads(atom.lanes[place], wanted[place]) {
+        for (place, &wanted) in wanted.iter().enumerate() {
+            if spreads(atom.lanes[place], wanted) {
                 let frame = self.frame.places[place];
                 for tile in &mut atom.tiles {
                     *tile = self.rotations(

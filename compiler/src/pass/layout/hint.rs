@@ -75,14 +75,12 @@ pub fn scale_hints(graph: &Graph) -> Vec<Option<f64>> {
                 } else {
                     hint * constant
                 };
-                if let Some(&factor) = op
+                let factor = op
                     .operands
                     .iter()
-                    .find(|value| secret(**value) && !data[value.index()])
-                {
-                    if own.is_finite() && own > 0.0 {
-                        wish(&mut hints, factor, own);
-                    }
+                    .find(|value| secret(**value) && !data[value.index()]);
+                if let Some(&factor) = factor.filter(|_| own.is_finite() && own > 0.0) {
+                    wish(&mut hints, factor, own);
                 }
             }
             TensorMul | TensorMatmul => {

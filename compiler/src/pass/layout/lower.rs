@@ -24,6 +24,16 @@ const MOST_FACTOR: f64 = 1024.0;
 /// A monomial whose argument is within this factor of [−1, 1] is evaluated as it is.
 const UNIT_SLACK: f64 = 2.0;
 
+/// a/b, exactly ±1 where only rounding keeps it from that: such a factor costs no product.
+fn ratio(a: f64, b: f64) -> f64 {
+    let ratio = a / b;
+    if (ratio.abs() - 1.0).abs() < 1e-13 {
+        ratio.signum()
+    } else {
+        ratio
+    }
+}
+
 /// What is known of a tensor value.
 #[derive(Clone)]
 enum Known {
@@ -365,7 +375,9 @@ impl Lowering<'_> {
         } else {
             b
         };
-        let terms = a.plus(&b);
+        let mut terms = a.plus(&b);
+        // A difference begins with what is not subtracted.
+        terms.sort_by_key(|&(coefficient, _)| coefficient < 0.0);
         let wide = |constant: Option<Public>| {
             let constant = constant?;
             let first = shape.len() - constant.shape.len();
@@ -388,10 +400,31 @@ impl Lowering<'_> {
                 elements: Elements::Splat(0.0),
             });
             self.set(op, Known::Public(constant));
+        } else if let (true, None) = (self.adds_alone(&terms), &constant) {
+            let (common, first) = terms[0];
+            let mut sum = self.atoms[first].clone();
+            for &(coefficient, atom) in &terms[1..] {
+                let atom = self.atoms[atom].clone();
+                sum = self.packer.add(&sum, &atom, ratio(coefficient, common) < 0.0);
+            }
+            self.set_atom(op, common, sum);
         } else {
             self.set(op, Known::Secret(Form { terms, constant }));
         }
         Ok(())
+    }
+
+    /// Whether a sum needs nothing but additions: waiting would gain nothing, and a sum carried from step to step would
+    /// grow.
+    fn adds_alone(&self, terms: &[(f64, AtomId)]) -> bool {
+        let (coefficient, atom) = terms[0];
+        terms.len() > 1
+            && terms
+                .iter()
+                .all(|&(other, _)| ratio(other, coefficient).abs() == 1.0)
+            && terms
+                .iter()
+                .all(|&(_, other)| self.atoms[other].lanes == self.atoms[atom].lanes)
     }
 
     /// Makes the tensor: gives coefficient and atom whose product it is.
@@ -415,10 +448,10 @@ impl Lowering<'_> {
                 let mut sum: Option<Atom> = None;
                 // A difference needs a first term that is not subtracted.
                 let mut terms = form.terms.clone();
-                terms.sort_by_key(|&(coefficient, _)| coefficient / common == -1.0);
+                terms.sort_by_key(|&(coefficient, _)| ratio(coefficient, common) == -1.0);
                 for (coefficient, atom) in terms {
                     let atom = self.atoms[atom].clone();
-                    let factor = coefficient / common;
+                    let factor = ratio(coefficient, common);
                     let negative = factor == -1.0 && !atom.lanes.contains(&Lane::Partial) && sum.is_some();
                     let term = match () {
                         () if negative => atom,
@@ -458,7 +491,7 @@ impl Lowering<'_> {
             let mut depth = 0;
             let mut products = 0;
             for &(coefficient, atom) in &form.terms {
-                let factor = coefficient / common;
+                let factor = ratio(coefficient, common);
                 if factor.abs() > MOST_FACTOR {
                     return (u32::MAX, usize::MAX);
                 }
@@ -565,7 +598,7 @@ impl Lowering<'_> {
             PolynomialBasis::Monomial => {
                 let near = !bounded || polynomial_reach / coefficient.abs() <= UNIT_SLACK;
                 let unit = if near { coefficient } else { polynomial_reach };
-                atom = self.packer.scale(&atom, coefficient / unit);
+                atom = self.packer.scale(&atom, ratio(coefficient, unit));
                 (
                     Powers::Monomial,
                     unit,
@@ -573,7 +606,7 @@ impl Lowering<'_> {
                 )
             }
             PolynomialBasis::Chebyshev => {
-                atom = self.packer.scale(&atom, coefficient / half);
+                atom = self.packer.scale(&atom, ratio(coefficient, half));
                 if middle != 0.0 {
                     atom = self.add_number(&atom, -middle / half);
                 }
