@@ -40,14 +40,21 @@ impl Numbers {
     /// # Panics
     /// Never: the number of values is that of the shape.
     pub fn tensor(&mut self, shape: &[usize], low: f64, high: f64) -> Tensor {
-        let values = (0..shape.iter().product()).map(|_| self.next(low, high)).collect();
+        let values = (0..shape.iter().product())
+            .map(|_| self.next(low, high))
+            .collect();
         Tensor::new(shape.to_vec(), values).expect("as many values as the shape holds")
     }
 }
 
 /// Options of quick tests: a ring too small to protect anything, and so many steps.
 pub fn toy(log_n: u32, steps: u32) -> Options {
-    Options { insecure_toy: true, log_n: Some(log_n), steps: Some(steps), ..Options::default() }
+    Options {
+        insecure_toy: true,
+        log_n: Some(log_n),
+        steps: Some(steps),
+        ..Options::default()
+    }
 }
 
 /// Compiles a text that has to compile.
@@ -81,7 +88,10 @@ pub fn run_encrypted(compiled: &Compiled, data: &Data, threads: usize) -> Encryp
     let secret = SecretSeed::from_bytes([7; 32]);
     let keys = generate_evaluation_keys(&plan, &secret, &mut Silent).expect("keys");
     let inputs = encrypt_inputs(&plan, &secret, data, &mut Silent).expect("encryption");
-    let options = RunOptions { threads, allow_toy: true };
+    let options = RunOptions {
+        threads,
+        allow_toy: true,
+    };
     let (outputs, report) = run(&plan, &keys, &inputs, options, &mut Silent).expect("a run");
     let results = decrypt_outputs(&plan, &secret, &outputs).expect("decryption");
     let predicted = plan
@@ -90,7 +100,11 @@ pub fn run_encrypted(compiled: &Compiled, data: &Data, threads: usize) -> Encryp
         .filter(|port| results.contains_key(port.name()))
         .map(|port| (port.name().to_owned(), port.error()))
         .collect();
-    Encrypted { results, predicted, report }
+    Encrypted {
+        results,
+        predicted,
+        report,
+    }
 }
 
 /// Runs a graph in f64 on the same batches: batch t modulo the number of batches in step t.
@@ -98,7 +112,10 @@ pub fn run_encrypted(compiled: &Compiled, data: &Data, threads: usize) -> Encryp
 /// # Panics
 /// If the data does not fit the graph.
 pub fn run_clear(graph: &Graph, data: &Data, steps: u32, batch_rows: usize) -> Outcome {
-    let inputs = data.iter().map(|(name, tensor)| (name.clone(), tensor.values.clone())).collect();
+    let inputs = data
+        .iter()
+        .map(|(name, tensor)| (name.clone(), tensor.values.clone()))
+        .collect();
     let mut batches = |name: &str, step: usize| {
         let tensor = data.get(name)?;
         let rows = *tensor.shape.first()?;
@@ -106,8 +123,13 @@ pub fn run_clear(graph: &Graph, data: &Data, steps: u32, batch_rows: usize) -> O
         let batch = step % (rows / batch_rows);
         Some(tensor.values[batch * batch_rows * row..][..batch_rows * row].to_vec())
     };
-    let length = Length { steps: steps as usize, epochs: 1 };
-    Reference::new(graph).run(&inputs, &mut batches, length).expect("the data fits the graph")
+    let length = Length {
+        steps: steps as usize,
+        epochs: 1,
+    };
+    Reference::new(graph)
+        .run(&inputs, &mut batches, length)
+        .expect("the data fits the graph")
 }
 
 /// Root mean square of the differences, and the largest.

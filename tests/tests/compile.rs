@@ -16,11 +16,20 @@ fn spam_fits_at_least_five_secure_steps() {
     assert!(parameters.steps() >= 5, "{} steps", parameters.steps());
     assert_eq!((parameters.log_n(), parameters.toy()), (16, false));
     assert!(parameters.security_bits() >= 128);
-    let modulus_bits: f64 =
-        parameters.q().iter().chain(parameters.p().iter()).map(|prime| (prime as f64).log2()).sum();
+    let modulus_bits: f64 = parameters
+        .q()
+        .iter()
+        .chain(parameters.p().iter())
+        .map(|prime| (prime as f64).log2())
+        .sum();
     assert!(modulus_bits <= 1747.0, "{modulus_bits} bits");
     for port in plan.ports() {
-        assert!(port.error() < 1e-4, "{}: predicted error {:e}", port.name(), port.error());
+        assert!(
+            port.error() < 1e-4,
+            "{}: predicted error {:e}",
+            port.name(),
+            port.error()
+        );
     }
     verify_alloc(&plan).unwrap();
 }
@@ -28,7 +37,13 @@ fn spam_fits_at_least_five_secure_steps() {
 #[test]
 fn every_dialect_prints_and_parses_back() {
     for text in [SPAM, LINEAR] {
-        let compiled = compiled(text, &Options { steps: Some(2), ..Options::default() });
+        let compiled = compiled(
+            text,
+            &Options {
+                steps: Some(2),
+                ..Options::default()
+            },
+        );
         for dialect in ["tensor", "approximated", "slot", "ckks"] {
             let printed = compiled.dump(dialect).unwrap();
             let parsed = ir::parse(&printed).unwrap_or_else(|error| panic!("{dialect}: {error}"));
@@ -40,7 +55,13 @@ fn every_dialect_prints_and_parses_back() {
 
 #[test]
 fn compiling_twice_gives_the_same_bytes() {
-    for options in [toy(11, 3), Options { steps: Some(2), ..Options::default() }] {
+    for options in [
+        toy(11, 3),
+        Options {
+            steps: Some(2),
+            ..Options::default()
+        },
+    ] {
         assert_eq!(compiled(SPAM, &options).plan, compiled(SPAM, &options).plan);
     }
 }

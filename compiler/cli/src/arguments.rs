@@ -103,6 +103,7 @@ pub fn compile_graph(source: &Source, options: &Options, ui: &Ui) -> Result<Comp
 /// What the compiler chose, for a report; with the layouts that it weighed if they are asked for.
 pub fn notes(compiled: &Compiled, source: &Source, with_layouts: bool) -> Vec<String> {
     let mut notes = report::approximations(&compiled.approximations, source);
+    notes.extend(report::assumptions(&compiled.assumptions, source));
     if with_layouts {
         notes.extend(report::layouts(&compiled.layouts));
     }

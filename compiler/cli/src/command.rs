@@ -10,9 +10,10 @@ mod keygen;
 mod run;
 mod train;
 
+use cipherloom_host::Backend;
 use clap::{Parser, Subcommand};
 
-use crate::error::Result;
+use crate::error::{CliError, Result};
 
 /// Trains models on data that the trainer cannot see.
 ///
@@ -42,6 +43,9 @@ Exit status: 0 done, 1 something is wrong with the graph, the files or the data,
 pub struct Cipherloom {
     #[command(subcommand)]
     command: Command,
+    /// Kernels for ciphertexts: portable, avx2, avx512 or neon [default: the fastest that the processor has]
+    #[arg(long, global = true, value_name = "NAME")]
+    backend: Option<Backend>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -60,6 +64,15 @@ enum Command {
 impl Cipherloom {
     /// Does what the command line says.
     pub fn run(self) -> Result<()> {
+        if let Some(backend) = self.backend {
+            // All backends give the same bits: this is for measuring them.
+            backend.force().map_err(|error| {
+                CliError::new(
+                    error.to_string(),
+                    "leave --backend out: the best one is found by itself",
+                )
+            })?;
+        }
         match self.command {
             Command::Check(command) => command.run(),
             Command::Compile(command) => command.run(),

@@ -64,6 +64,10 @@
 //! # }
 //! ```
 #![no_std]
+#![cfg_attr(
+    not(test),
+    deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::unreachable)
+)]
 #![deny(unsafe_code)]
 #![allow(
     clippy::too_many_arguments,

@@ -4,10 +4,16 @@
 //! sum into an accumulator in basis qp) and [`mod_down`] (division by P). One decomposition serves every rotation of the
 //! same ciphertext, and one mod-down closes any sum of rotations: hoisting.
 //!
+//! A whole key switch ([`rotate`], [`relinearize`], [`switch_secret`]) gives the same words as its parts, but goes through
+//! memory less often: a limb is transformed, multiplied with the key, divided and permuted while it is in a cache.
+//!
 //! # Noise
 //! An inner product with digits of moduli D_0, D_1, … adds, after division by P, an error of variance
 //! N·σ²·Σ_d D_d² / (12·P²) per coefficient: digits are centred, thus of variance D_d²/12. Each mod-down adds its rounding,
 //! (1 + 2N/3)/12.
+
+mod digits;
+mod whole;
 
 use crate::CkksError;
 use crate::context::{Basis, Context};
@@ -16,10 +22,10 @@ use crate::keys::check_key;
 use crate::scratch::{
     decompose_scratch, mod_down_scratch, relinearize_scratch, rotate_acc_scratch, rotate_scratch,
 };
-use cipherloom_ring::{MAX_PRIMES, Word, automorphism, basis, limb, parallel};
+use cipherloom_ring::{Word, automorphism, basis, limb, parallel};
 
-/// dst = the decomposition of a ciphertext of degree 1: c_0, then the digits of c_1 raised to basis qp, in NTT form,
-/// `decomposed_words(level)` words. Scratch: [`crate::scratch::decompose_scratch`].
+/// dst = the decomposition of a ciphertext of degree 1: c_0, then, for each prime of basis qp, the limbs of the digits of
+/// c_1, in NTT form, `decomposed_words(level)` words. Scratch: [`crate::scratch::decompose_scratch`].
 pub fn decompose<W: Word>(
     ctx: &Context<'_, W>,
     level: usize,
@@ -31,9 +37,25 @@ pub fn decompose<W: Word>(
     ctx.check("ciphertext", ciphertext, level, Basis::Q, 2)?;
     let words = ctx.parameters.plaintext_words(level);
     let (c0, c1) = ciphertext.split_at(words);
-    let (copy, digits) = dst.split_at_mut(words);
+    let (copy, raised) = dst.split_at_mut(words);
     copy.copy_from_slice(c0);
-    mod_up(ctx, level, digits, c1, scratch)
+    let scratch = at_least(
+        "decompose scratch",
+        scratch,
+        decompose_scratch(&ctx.parameters, level),
+    )?;
+    let (coefficients, scratch) = scratch.split_at_mut(words);
+    let (wraps, _) = scratch.split_at_mut(ctx.degree());
+    digits::raise(ctx, level, raised, c1, coefficients, wraps);
+    let limbs = digits::limbs_per_prime(ctx, level);
+    parallel::for_each_limb(raised, limbs * ctx.degree(), |position, raised| {
+        digits::transform(ctx, level, position, raised);
+        if let Some((digit, own)) = digits::own(ctx, level, position, c1) {
+            let n = ctx.degree();
+            raised[digit * n..(digit + 1) * n].copy_from_slice(own);
+        }
+    });
+    Ok(())
 }
 
 /// acc (+)= φ_g of a decomposed ciphertext, switched back to s: an encryption, in basis qp and degree 1, of P times the
@@ -59,23 +81,34 @@ pub fn rotate_acc<W: Word>(
         scratch,
         rotate_acc_scratch(&ctx.parameters, level),
     )?;
-    let (c0, digits) = decomposed.split_at(ctx.parameters.plaintext_words(level));
-    let half = ctx.parameters.qp_words(level, 0);
-    for (polynomial, acc) in acc.chunks_exact_mut(half).enumerate() {
-        ctx.for_each_limb_pair(level, Basis::Qp, acc, scratch, |at, acc, sum| {
-            let modulus = ctx.modulus(at.prime);
-            inner_product(ctx, level, at.position, polynomial, digits, key, key_cap, sum);
-            if polynomial == 0 && at.position <= level {
+    let n = ctx.degree();
+    let log_n = ctx.parameters.log_n;
+    let (c0, raised) = decomposed.split_at(ctx.parameters.plaintext_words(level));
+    let limbs = digits::limbs_per_prime(ctx, level);
+    let (acc0, acc1) = acc.split_at_mut(ctx.parameters.qp_words(level, 0));
+    // One pair of sums for every group of limbs, so that it stays in a cache.
+    let (sums0, sums1) = scratch.split_at_mut(scratch.len() / (2 * n) * n);
+    let group = basis::GROUP;
+    let parts = [(acc0, group * n), (acc1, group * n), (sums0, n), (sums1, n)];
+    parallel::for_each_chunk_4(parts, |index, [acc0, acc1, sum0, sum1]| {
+        for (i, (acc0, acc1)) in acc0.chunks_exact_mut(n).zip(acc1.chunks_exact_mut(n)).enumerate() {
+            let position = index * group + i;
+            let modulus = ctx.modulus(ctx.prime_at(level, position));
+            let raised = &raised[position * limbs * n..(position + 1) * limbs * n];
+            digits::key_products(ctx, level, position, raised, None, key, key_cap, [sum0, sum1]);
+            if position <= level {
                 let p = ctx.special_product(modulus);
-                limb::mul_scalar_add_assign(modulus, sum, ctx.limb(c0, at.position), p);
+                limb::mul_scalar_add_assign(modulus, sum0, ctx.limb(c0, position), p);
             }
-            if init {
-                automorphism::apply_ntt(ctx.parameters.log_n, element, acc, sum);
-            } else {
-                automorphism::apply_ntt_add_assign(modulus, ctx.parameters.log_n, element, acc, sum);
+            for (acc, sum) in [(acc0, &*sum0), (acc1, &*sum1)] {
+                if init {
+                    automorphism::apply_ntt(log_n, element, acc, sum);
+                } else {
+                    automorphism::apply_ntt_add_assign(modulus, log_n, element, acc, sum);
+                }
             }
-        });
-    }
+        }
+    });
     Ok(())
 }
 
@@ -137,8 +170,9 @@ pub fn mod_down<W: Word>(
     let accumulated = acc.chunks_exact(ctx.parameters.qp_words(level, 0));
     for (dst, acc) in dst.chunks_exact_mut(words).zip(accumulated) {
         let (src, special) = acc.split_at(words);
-        tail.copy_from_slice(special);
-        basis::divide_round(&ctx.ring, level + 1, ctx.special_primes(), dst, src, tail, wraps);
+        let primes = ctx.special_primes();
+        basis::scale_ntt_from(&ctx.ring, primes.clone(), tail, special, wraps);
+        basis::divide_round_scaled(&ctx.ring, 0, primes, dst, src, tail, wraps);
     }
     Ok(())
 }
@@ -158,9 +192,27 @@ pub fn relinearize<W: Word>(
 ) -> Result<(), CkksError> {
     ctx.check("ciphertext", src, level, Basis::Q, 3)?;
     ctx.check("destination", dst, level, Basis::Q, 2)?;
-    let (low, c2) = src.split_at(ctx.parameters.ciphertext_words(level, 1));
-    switch(ctx, level, dst, c2, key, key_cap, scratch)?;
-    crate::evaluate::add_assign(ctx, level, 2, Basis::Q, dst, low)
+    check_key_at(ctx, level, key_cap, key)?;
+    let words = ctx.parameters.plaintext_words(level);
+    let (c0, rest) = src.split_at(words);
+    let (c1, c2) = rest.split_at(words);
+    let scratch = at_least(
+        "key switching scratch",
+        scratch,
+        relinearize_scratch(&ctx.parameters, level),
+    )?;
+    whole::switch(
+        ctx,
+        level,
+        None,
+        dst,
+        c2,
+        [Some(c0), Some(c1)],
+        key,
+        key_cap,
+        scratch,
+    );
+    Ok(())
 }
 
 /// dst = a degree-1 ciphertext under one secret, switched to the secret of a key made by
@@ -176,9 +228,15 @@ pub fn switch_secret<W: Word>(
 ) -> Result<(), CkksError> {
     ctx.check("ciphertext", src, level, Basis::Q, 2)?;
     ctx.check("destination", dst, level, Basis::Q, 2)?;
+    check_key_at(ctx, level, key_cap, key)?;
     let (c0, c1) = src.split_at(ctx.parameters.plaintext_words(level));
-    switch(ctx, level, dst, c1, key, key_cap, scratch)?;
-    crate::evaluate::add_plain_assign(ctx, level, dst, c0)
+    let scratch = at_least(
+        "key switching scratch",
+        scratch,
+        relinearize_scratch(&ctx.parameters, level),
+    )?;
+    whole::switch(ctx, level, None, dst, c1, [Some(c0), None], key, key_cap, scratch);
+    Ok(())
 }
 
 /// dst = φ_g(src), degree 1: [`decompose`], [`rotate_acc`] and [`mod_down`] in one.
@@ -195,116 +253,15 @@ pub fn rotate<W: Word>(
     key_cap: usize,
     scratch: &mut [W],
 ) -> Result<(), CkksError> {
-    ctx.check_level(level)?;
-    let scratch = at_least("rotate scratch", scratch, rotate_scratch(&ctx.parameters, level))?;
-    let (decomposed, scratch) = scratch.split_at_mut(ctx.parameters.decomposed_words(level));
-    let (acc, scratch) = scratch.split_at_mut(ctx.parameters.qp_words(level, 1));
-    decompose(ctx, level, decomposed, src, scratch)?;
-    rotate_acc(ctx, level, element, key, key_cap, acc, decomposed, true, scratch)?;
-    mod_down(ctx, level, dst, acc, scratch)
-}
-
-/// dst = (b, a)-switched polynomial: degree 1, decrypts to s_from · `polynomial` under s_to.
-fn switch<W: Word>(
-    ctx: &Context<'_, W>,
-    level: usize,
-    dst: &mut [W],
-    polynomial: &[W],
-    key: &[W],
-    key_cap: usize,
-    scratch: &mut [W],
-) -> Result<(), CkksError> {
+    ctx.check_element(element)?;
+    ctx.check("ciphertext", src, level, Basis::Q, 2)?;
+    ctx.check("destination", dst, level, Basis::Q, 2)?;
     check_key_at(ctx, level, key_cap, key)?;
-    let scratch = at_least(
-        "key switching scratch",
-        scratch,
-        relinearize_scratch(&ctx.parameters, level),
-    )?;
-    let digits = ctx.parameters.digits(level);
-    let (digits, scratch) = scratch.split_at_mut(digits * ctx.parameters.qp_words(level, 0));
-    let (acc, scratch) = scratch.split_at_mut(ctx.parameters.qp_words(level, 1));
-    mod_up(ctx, level, digits, polynomial, scratch)?;
-    ctx.for_each_limb(level, Basis::Qp, acc, |at, sum| {
-        inner_product(ctx, level, at.position, at.polynomial, digits, key, key_cap, sum);
-    });
-    mod_down(ctx, level, dst, acc, scratch)
-}
-
-/// The digits of a polynomial (NTT form, basis q), each raised to basis qp: the centred representative modulo the digit's
-/// primes. Its own limbs are copied; the others come through coefficients.
-fn mod_up<W: Word>(
-    ctx: &Context<'_, W>,
-    level: usize,
-    dst: &mut [W],
-    polynomial: &[W],
-    scratch: &mut [W],
-) -> Result<(), CkksError> {
-    let n = ctx.degree();
-    let scratch = at_least(
-        "decompose scratch",
-        scratch,
-        decompose_scratch(&ctx.parameters, level),
-    )?;
-    let (coefficients, scratch) = scratch.split_at_mut(ctx.parameters.plaintext_words(level));
-    let (wraps, _) = scratch.split_at_mut(n);
-    coefficients.copy_from_slice(polynomial);
-    ctx.for_each_limb(level, Basis::Q, coefficients, |at, limb| {
-        ctx.ring.ntt_inverse(at.prime, limb)
-    });
-
-    let raised: heapless::Vec<usize, MAX_PRIMES> = (0..ctx.limbs(level, Basis::Qp))
-        .map(|position| ctx.prime_at(level, position))
-        .collect();
-    for (digit, dst) in dst
-        .chunks_exact_mut(ctx.parameters.qp_words(level, 0))
-        .enumerate()
-    {
-        let own = ctx.digit(level, digit);
-        let source = &mut coefficients[own.start * n..own.end * n];
-        basis::scale(&ctx.ring, own.clone(), source, wraps);
-        let (before, rest) = dst.split_at_mut(own.start * n);
-        let (same, after) = rest.split_at_mut(own.len() * n);
-        same.copy_from_slice(&polynomial[own.start * n..own.end * n]);
-        for (limbs, to) in [(before, &raised[..own.start]), (after, &raised[own.end..])] {
-            basis::combine(&ctx.ring, own.clone(), source, wraps, to, limbs);
-            parallel::for_each_limb(limbs, n, |i, limb| {
-                if let Some(&prime) = to.get(i) {
-                    ctx.ring.ntt_forward(prime, limb);
-                }
-            });
-        }
-    }
+    let scratch = at_least("rotate scratch", scratch, rotate_scratch(&ctx.parameters, level))?;
+    let (c0, c1) = src.split_at(ctx.parameters.plaintext_words(level));
+    let addends = [Some(c0), None];
+    whole::switch(ctx, level, Some(element), dst, c1, addends, key, key_cap, scratch);
     Ok(())
-}
-
-/// dst = Σ_d digit_d · key_d for the limb at a position and one polynomial of the key (0: b, 1: a).
-fn inner_product<W: Word>(
-    ctx: &Context<'_, W>,
-    level: usize,
-    position: usize,
-    polynomial: usize,
-    digits: &[W],
-    key: &[W],
-    key_cap: usize,
-    dst: &mut [W],
-) {
-    let limbs = ctx.limbs(level, Basis::Qp);
-    let key_limbs = ctx.limbs(key_cap, Basis::Qp);
-    let key_position = if position <= level {
-        position
-    } else {
-        position + key_cap - level
-    };
-    let terms: heapless::Vec<(&[W], &[W]), MAX_PRIMES> = (0..ctx.parameters.digits(level))
-        .map(|digit| {
-            let key_index = (2 * digit + polynomial) * key_limbs + key_position;
-            (
-                ctx.limb(digits, digit * limbs + position),
-                ctx.limb(key, key_index),
-            )
-        })
-        .collect();
-    limb::inner_product(ctx.modulus(ctx.prime_at(level, position)), dst, &terms);
 }
 
 fn check_decomposed<W: Word>(ctx: &Context<'_, W>, level: usize, data: &[W]) -> Result<(), CkksError> {

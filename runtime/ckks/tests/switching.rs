@@ -129,6 +129,39 @@ fn a_hoisted_sum_is_the_sum_of_the_rotations() {
     assert_predicted(slot_error(&hoisted, &one_by_one), in_slots(&kit, 5.0 * rounding));
 }
 
+/// A rotation in one is the same words as its parts, at every level: with one digit, with several, with a short one.
+#[test]
+fn a_rotation_is_its_parts() {
+    let mut kit = kit();
+    let element = kit.element(5);
+    let key = kit.galois_key(element, 4);
+    let x = kit.random_slots();
+    for level in 0..=4 {
+        let a = kit.encrypt(&x, SCALE, level);
+        let parameters = kit.parameters();
+        let mut decomposed = vec![1; parameters.decomposed_words(level)];
+        let mut acc = vec![1; parameters.qp_words(level, 1)];
+        let mut dst = vec![1; a.len()];
+        let mut work = vec![1; scratch::rotate_scratch(parameters, level)];
+        let ctx = &kit.ctx;
+        switch::decompose(ctx, level, &mut decomposed, &a, &mut work).unwrap();
+        switch::rotate_acc(
+            ctx,
+            level,
+            element,
+            &key,
+            4,
+            &mut acc,
+            &decomposed,
+            true,
+            &mut work,
+        )
+        .unwrap();
+        switch::mod_down(ctx, level, &mut dst, &acc, &mut work).unwrap();
+        assert_eq!(dst, kit.rotate(element, &a, level, &key, 4), "level {level}");
+    }
+}
+
 #[test]
 fn lifting_alone_is_exact() {
     let mut kit = kit();

@@ -83,13 +83,26 @@ impl<'a, W: Word, K: Keys<W>> Machine<'a, W, K> {
         let whole = self.range(index, parameters.decomposed_words(level))?;
         if self.checked {
             self.check_reduced(c0.clone(), level, Basis::Q)?;
-            self.check_reduced(c0.end..whole.end, level, Basis::Qp)?;
+            // Prime by prime: one limb of each digit.
+            let digits = parameters.digits(level);
+            self.check_limbs(c0.end..whole.end, level, Basis::Qp, digits)?;
         }
         Ok(whole)
     }
 
     /// Fails unless every residue of the polynomials in `range` is below its prime.
     pub(crate) fn check_reduced(&self, range: Range<usize>, level: usize, basis: Basis) -> Result<(), Fault> {
+        self.check_limbs(range, level, basis, 1)
+    }
+
+    /// As [`Self::check_reduced`] where every prime has so many limbs, one after the other.
+    fn check_limbs(
+        &self,
+        range: Range<usize>,
+        level: usize,
+        basis: Basis,
+        limbs_per_prime: usize,
+    ) -> Result<(), Fault> {
         let Context { parameters, ring } = self.context;
         let limbs = match basis {
             Basis::Q => level + 1,
@@ -97,7 +110,7 @@ impl<'a, W: Word, K: Keys<W>> Machine<'a, W, K> {
         };
         let words = self.buffers.get(range).ok_or(Fault::Bounds)?;
         for (index, limb) in words.chunks_exact(parameters.degree()).enumerate() {
-            let position = index % limbs;
+            let position = index / limbs_per_prime % limbs;
             let prime = if position <= level {
                 position
             } else {

@@ -19,6 +19,10 @@
 //! allocates, or asks the operating system for anything. With the feature `parallel` limbs are spread over
 //! rayon's threads; the results are the same bit for bit.
 #![no_std]
+#![cfg_attr(
+    not(test),
+    deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::unreachable)
+)]
 #![deny(unsafe_code)]
 
 mod arena;

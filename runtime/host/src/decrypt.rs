@@ -2,7 +2,7 @@
 
 use crate::error::{HostError, Result};
 use crate::files::read_full;
-use crate::memory::zeroed;
+use crate::memory::{Words, zeroed};
 use crate::plan_file::PlanFile;
 use crate::run::Outputs;
 use crate::secret::SecretSeed;
@@ -29,7 +29,7 @@ pub fn decrypt_outputs(
         .check_owner(secret.owner(plan), "the one given to decrypt with")?;
     let view = plan.plan();
     let parameters = context_parameters(&view)?;
-    let mut tables = zeroed("ring tables", Context::<u64>::memory_words(&parameters))?;
+    let mut tables = Words::zeroed("ring tables", Context::<u64>::memory_words(&parameters))?;
     let mut roots = zeroed("encoder table", Encoder::memory_f64(parameters.log_n))?;
     let encoder = Encoder::new(parameters.log_n, &mut roots).map_err(HostError::ckks("encoder"))?;
     let context = Context::new(parameters, &mut tables).map_err(HostError::ckks("ring tables"))?;

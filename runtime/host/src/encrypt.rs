@@ -4,7 +4,7 @@ use crate::ciphertexts::{Ciphertexts, PortContents, is_provided};
 use crate::data::{Batches, check};
 use crate::error::{HostError, Result};
 use crate::files::{CiphertextHeader, Kind, Writer, read_seeded, seeded_record};
-use crate::memory::zeroed;
+use crate::memory::{Words, zeroed};
 use crate::plan_file::PlanFile;
 use crate::progress::{Progress, phase};
 use crate::random::Master;
@@ -267,7 +267,7 @@ fn encrypt(
 ) -> Result<()> {
     let plan = plan.plan();
     let parameters = context_parameters(&plan)?;
-    let mut tables = zeroed("ring tables", Context::<u64>::memory_words(&parameters))?;
+    let mut tables = Words::zeroed("ring tables", Context::<u64>::memory_words(&parameters))?;
     let mut roots = zeroed("encoder table", Encoder::memory_f64(parameters.log_n))?;
     let encoder = Encoder::new(parameters.log_n, &mut roots).map_err(HostError::ckks("encoder"))?;
     let context = Context::new(parameters, &mut tables).map_err(HostError::ckks("ring tables"))?;

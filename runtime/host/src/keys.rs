@@ -6,7 +6,7 @@
 
 use crate::error::{HostError, Result};
 use crate::files::{Container, Kind, Owner, Writer, key_record, read_key};
-use crate::memory::zeroed;
+use crate::memory::{Words, zeroed};
 use crate::plan_file::PlanFile;
 use crate::progress::{Progress, phase};
 use crate::random::Master;
@@ -26,12 +26,12 @@ pub struct EvaluationKeys {
 /// One key: the seed of its a halves, and all of its words.
 struct SwitchingKey {
     seed: [u8; 32],
-    words: Vec<u64>,
+    words: Words,
 }
 
 impl Keys<u64> for EvaluationKeys {
     fn key(&self, index: usize) -> Option<&[u64]> {
-        self.keys.get(index).map(|key| key.words.as_slice())
+        self.keys.get(index).map(|key| &key.words[..])
     }
 }
 
@@ -44,7 +44,7 @@ impl EvaluationKeys {
     pub fn bytes(&self) -> u64 {
         self.keys
             .iter()
-            .map(|key| size_of_val(key.words.as_slice()) as u64)
+            .map(|key| size_of_val(&key.words[..]) as u64)
             .sum()
     }
 
@@ -57,7 +57,7 @@ impl EvaluationKeys {
         }
         let plan = plan.plan();
         let parameters = context_parameters(&plan)?;
-        let mut tables = zeroed("ring tables", Context::<u64>::memory_words(&parameters))?;
+        let mut tables = Words::zeroed("ring tables", Context::<u64>::memory_words(&parameters))?;
         let context = Context::new(parameters, &mut tables).map_err(HostError::ckks("ring tables"))?;
         let mut writer = Writer::create(path.as_ref(), Kind::EvaluationKeys, self.owner)?;
         phase(
@@ -91,11 +91,11 @@ impl EvaluationKeys {
             return Err(file.malformed(file.len(), problem));
         }
         let parameters = context_parameters(&plan)?;
-        let mut tables = zeroed("ring tables", Context::<u64>::memory_words(&parameters))?;
+        let mut tables = Words::zeroed("ring tables", Context::<u64>::memory_words(&parameters))?;
         let context = Context::new(parameters, &mut tables).map_err(HostError::ckks("ring tables"))?;
         let read = |index: usize| {
             let WantedKey { element, cap } = wanted[index];
-            let mut words = zeroed("evaluation key", context.parameters.switching_key_words(cap))?;
+            let mut words = Words::zeroed("evaluation key", context.parameters.switching_key_words(cap))?;
             let seed = read_key(&context, file.record(index)?, element, cap, &mut words)
                 .map_err(|problem| file.malformed(index, problem))?;
             keys::expand_key_a(&context, cap, &seed, &mut words).map_err(HostError::ckks("expand a key"))?;
@@ -183,7 +183,7 @@ fn generate(
     let plan = plan.plan();
     let wanted: Vec<WantedKey> = wanted_keys(&plan).collect();
     let parameters = context_parameters(&plan)?;
-    let mut tables = zeroed("ring tables", Context::<u64>::memory_words(&parameters))?;
+    let mut tables = Words::zeroed("ring tables", Context::<u64>::memory_words(&parameters))?;
     let context = Context::new(parameters, &mut tables).map_err(HostError::ckks("ring tables"))?;
     let mut memory = zeroed("secret key", SecretKey::<u64>::memory_words(&context.parameters))?;
     let secret =
@@ -192,8 +192,8 @@ fn generate(
 
     let make = |index: usize| {
         let WantedKey { element, cap } = wanted[index];
-        let mut words = zeroed("evaluation key", context.parameters.switching_key_words(cap))?;
-        let mut scratch = zeroed("scratch", scratch::generate_key_scratch(&context.parameters, cap))?;
+        let mut words = Words::zeroed("evaluation key", context.parameters.switching_key_words(cap))?;
+        let mut scratch = Words::zeroed("scratch", scratch::generate_key_scratch(&context.parameters, cap))?;
         let (seed, mut rng) = master.task(index);
         let (words_mut, scratch) = (&mut words[..], &mut scratch[..]);
         match element {

@@ -25,6 +25,7 @@ mod secret;
 mod tasks;
 mod tensor;
 
+pub use cipherloom_ring::Backend;
 pub use decrypt::decrypt_outputs;
 pub use encrypt::{Inputs, PortSummary, encrypt_inputs, write_inputs};
 pub use error::{HostError, Result};

@@ -14,6 +14,10 @@
 //! assert!(matches!(Plan::parse(b"not a plan"), Err(PlanError::Truncated { .. })));
 //! ```
 #![no_std]
+#![cfg_attr(
+    not(test),
+    deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::unreachable)
+)]
 
 #[cfg(feature = "encode")]
 extern crate alloc;

@@ -17,32 +17,79 @@ use crate::{MAX_PRIMES, Ring, Word, limb};
 
 /// At most one item per prime of a ring; ranges of primes lie inside the ring, so collecting never overflows.
 type PerPrime<T> = heapless::Vec<T, MAX_PRIMES>;
+/// A limb to be made, for a prime of the ring.
+pub type Target<'a, W> = (usize, &'a mut [W]);
 
 /// Columns handled together, so that the source stays in the first-level cache for all targets of a group.
-const TILE: usize = 256;
-/// Target limbs handled together.
-const GROUP: usize = 4;
+const TILE: usize = 512;
+/// Target limbs handled together: the source is read once for all of them, and they are still in a cache afterwards.
+/// Smaller groups spread more evenly over threads.
+pub const GROUP: usize = if cfg!(feature = "parallel") { 4 } else { 8 };
+/// As many source limbs stay in the second-level cache; then a target alone is best.
+const FEW: usize = 2;
 
 /// xᵢ → yᵢ in place in `src` (one limb per prime of `from`, coefficients) and the N counts v into `wraps`.
 ///
 /// Lengths: `src` from.len()·N words, `wraps` N words.
 pub fn scale<W: Word>(ring: &Ring<'_, W>, from: Range<usize>, src: &mut [W], wraps: &mut [W]) {
-    let n = ring.degree();
-    debug_assert!(src.len() == from.len() * n && wraps.len() == n);
-    for_each_limb(src, n, |i, limb| {
+    debug_assert!(src.len() == from.len() * ring.degree());
+    for_each_limb(src, ring.degree(), |i, limb| {
         let prime = from.start + i;
-        let m = ring.modulus(prime);
-        let others = from.clone().filter(|&other| other != prime);
-        let product = product_mod(ring, others, prime);
-        // Distinct primes: the product is a unit.
-        let inverse = m.inv(product).unwrap_or(W::ONE);
-        limb::mul_scalar_assign(m, limb, inverse);
+        limb::mul_scalar_assign(
+            ring.modulus(prime),
+            limb,
+            scaling_factor(ring, from.clone(), prime),
+        );
     });
-    let bits = largest_bits(ring, from.clone());
+    count_wraps(ring, from, src, wraps);
+}
+
+/// As [`scale`], in place from NTT form: the transform back to coefficients has the factor in it.
+///
+/// Lengths: `src` from.len()·N words, `wraps` N words.
+pub fn scale_ntt<W: Word>(ring: &Ring<'_, W>, from: Range<usize>, src: &mut [W], wraps: &mut [W]) {
+    debug_assert!(src.len() == from.len() * ring.degree());
+    for_each_limb(src, ring.degree(), |i, limb| {
+        let prime = from.start + i;
+        ring.ntt_inverse_scaled(prime, limb, scaling_factor(ring, from.clone(), prime));
+    });
+    count_wraps(ring, from, src, wraps);
+}
+
+/// As [`scale_ntt`], from `src` to `dst`.
+///
+/// Lengths: `dst` and `src` from.len()·N words, `wraps` N words.
+pub fn scale_ntt_from<W: Word>(
+    ring: &Ring<'_, W>,
+    from: Range<usize>,
+    dst: &mut [W],
+    src: &[W],
+    wraps: &mut [W],
+) {
+    debug_assert!(src.len() == from.len() * ring.degree() && dst.len() == src.len());
+    for_each_limb_2(dst, src, ring.degree(), |i, limb, src| {
+        let prime = from.start + i;
+        limb.copy_from_slice(src);
+        ring.ntt_inverse_scaled(prime, limb, scaling_factor(ring, from.clone(), prime));
+    });
+    count_wraps(ring, from, dst, wraps);
+}
+
+/// (Q/qᵢ)^−1 mod qᵢ, Q the product of the primes `from` and i one of them.
+fn scaling_factor<W: Word>(ring: &Ring<'_, W>, from: Range<usize>, prime: usize) -> W {
+    let product = product_mod(ring, from.filter(|&other| other != prime), prime);
+    // Distinct primes: the product is a unit.
+    ring.modulus(prime).inv(product).unwrap_or(W::ONE)
+}
+
+/// The counts v of scaled limbs.
+fn count_wraps<W: Word>(ring: &Ring<'_, W>, from: Range<usize>, scaled: &[W], wraps: &mut [W]) {
+    let n = ring.degree();
+    debug_assert!(wraps.len() == n);
+    let kernels = table::<W>(largest_bits(ring, from.clone()));
     let reciprocals: PerPrime<_> = from.map(|prime| Reciprocal::new(ring.modulus(prime))).collect();
-    let (src, kernels) = (&*src, table::<W>(bits));
     for_each_limb(wraps, TILE, |tile, wraps| {
-        (kernels.count_wraps)(wraps, &tile_rows(src, n, tile), &reciprocals);
+        (kernels.count_wraps)(wraps, &tile_rows(scaled, n, tile), &reciprocals);
     });
 }
 
@@ -71,26 +118,59 @@ pub fn combine<W: Word>(
     dst: &mut [W],
 ) {
     let n = ring.degree();
-    debug_assert!(scaled.len() == from.len() * n && wraps.len() == n && dst.len() == to.len() * n);
-    let bits = largest_bits(ring, from.clone());
+    debug_assert!(dst.len() == to.len() * n);
     for_each_limb(dst, GROUP * n, |group, limbs| {
-        let to = to.iter().skip(group * GROUP);
-        let targets: heapless::Vec<_, GROUP> = to
-            .take(GROUP)
-            .map(|&prime| (ring.modulus(prime), factors(ring, from.clone(), prime)))
-            .collect();
-        for (tile, wraps) in wraps.chunks(TILE).enumerate() {
-            let rows = Rows {
-                rows: &tile_rows(scaled, n, tile),
-                wraps,
-            };
-            for (limb, (m, (factors, wrap_factor))) in limbs.chunks_exact_mut(n).zip(&targets) {
-                if let Some(dst) = limb.chunks_mut(TILE).nth(tile) {
-                    (table::<W>(bits.max(m.bits())).combine)(m, dst, &rows, factors, *wrap_factor);
-                }
+        let targets = to
+            .iter()
+            .copied()
+            .skip(group * GROUP)
+            .zip(limbs.chunks_exact_mut(n));
+        let mut targets: heapless::Vec<_, GROUP> = targets.collect();
+        combine_group(ring, from.clone(), scaled, wraps, &mut targets);
+    });
+}
+
+/// As [`combine`], to limbs anywhere; each of N words.
+pub fn combine_limbs<W: Word>(
+    ring: &Ring<'_, W>,
+    from: Range<usize>,
+    scaled: &[W],
+    wraps: &[W],
+    targets: &mut [Target<'_, W>],
+) {
+    for_each_limb(targets, GROUP, |_, targets| {
+        combine_group(ring, from.clone(), scaled, wraps, targets)
+    });
+}
+
+/// As [`combine_limbs`] for at most [`GROUP`] targets: reads the source once.
+pub fn combine_group<W: Word>(
+    ring: &Ring<'_, W>,
+    from: Range<usize>,
+    scaled: &[W],
+    wraps: &[W],
+    targets: &mut [Target<'_, W>],
+) {
+    let n = ring.degree();
+    debug_assert!(scaled.len() == from.len() * n && wraps.len() == n && targets.len() <= GROUP);
+    let source_bits = largest_bits(ring, from.clone());
+    let columns: heapless::Vec<_, GROUP> = targets
+        .iter()
+        .map(|&(prime, _)| factors(ring, from.clone(), prime))
+        .collect();
+    for (tile, wraps) in wraps.chunks(TILE).enumerate() {
+        let rows = Rows {
+            rows: &tile_rows(scaled, n, tile),
+            wraps,
+        };
+        for ((prime, limb), (factors, wrap_factor)) in targets.iter_mut().zip(&columns) {
+            let m = ring.modulus(*prime);
+            if let Some(dst) = limb.chunks_mut(TILE).nth(tile) {
+                let kernels = table::<W>(source_bits.max(m.bits()));
+                (kernels.combine)(m, dst, &rows, factors, *wrap_factor);
             }
         }
-    });
+    }
 }
 
 /// [`scale`] and [`combine`]: the centred representative of `src` (coefficients, clobbered) in the primes `to`.
@@ -123,25 +203,50 @@ pub fn divide_round<W: Word>(
     tail: &mut [W],
     wraps: &mut [W],
 ) {
+    debug_assert!(src.len() == kept * ring.degree() && dst.len() == src.len());
+    scale_ntt(ring, dropped.clone(), tail, wraps);
+    divide_round_scaled(ring, 0, dropped, dst, src, tail, wraps);
+}
+
+/// The second half of [`divide_round`], after [`scale_ntt`] of the tail, for some of the limbs that are kept: `dst` and
+/// `src` have those of the primes from `first` on.
+///
+/// Lengths: `dst` and `src` the same number of limbs, `scaled` dropped.len()·N, `wraps` N words.
+pub fn divide_round_scaled<W: Word>(
+    ring: &Ring<'_, W>,
+    first: usize,
+    dropped: Range<usize>,
+    dst: &mut [W],
+    src: &[W],
+    scaled: &[W],
+    wraps: &[W],
+) {
     let n = ring.degree();
-    debug_assert!(src.len() == kept * n && dst.len() == kept * n && tail.len() == dropped.len() * n);
-    for_each_limb(tail, n, |i, limb| ring.ntt_inverse(dropped.start + i, limb));
-    let to: [usize; MAX_PRIMES] = core::array::from_fn(|i| i);
-    convert(
-        ring,
-        dropped.clone(),
-        tail,
-        to.get(..kept).unwrap_or(&[]),
-        dst,
-        wraps,
-    );
-    for_each_limb_2(dst, src, n, |i, rest, x| {
-        let m = ring.modulus(i);
-        ring.ntt_forward(i, rest);
-        // Distinct primes: the divisor is a unit.
-        let inverse = m.inv(product_mod(ring, dropped.clone(), i)).unwrap_or(W::ONE);
-        limb::sub_from_mul_scalar_assign(m, rest, x, inverse);
+    let group = if dropped.len() <= FEW { 1 } else { GROUP };
+    for_each_limb_2(dst, src, group * n, |index, dst, src| {
+        let primes = first + index * group..;
+        let mut targets: heapless::Vec<_, GROUP> = primes.zip(dst.chunks_exact_mut(n)).collect();
+        combine_group(ring, dropped.clone(), scaled, wraps, &mut targets);
+        for ((prime, rest), x) in targets.into_iter().zip(src.chunks_exact(n)) {
+            finish_division(ring, dropped.clone(), prime, rest, x);
+        }
     });
+}
+
+/// The last step of a division for one limb: from the coefficients of x mod D to (x − (x mod D))/D in NTT form, D the
+/// product of the primes `dropped`; `x` in NTT form.
+pub fn finish_division<W: Word>(
+    ring: &Ring<'_, W>,
+    dropped: Range<usize>,
+    prime: usize,
+    rest: &mut [W],
+    x: &[W],
+) {
+    let m = ring.modulus(prime);
+    ring.ntt_forward(prime, rest);
+    // Distinct primes: the divisor is a unit.
+    let inverse = m.inv(product_mod(ring, dropped, prime)).unwrap_or(W::ONE);
+    limb::sub_from_mul_scalar_assign(m, rest, x, inverse);
 }
 
 /// The product of the ring's primes `factors` modulo its prime `prime`.

@@ -6,8 +6,14 @@
 //! Which backend runs is decided once ([`Backend`]); it serves the moduli that it can hold, and `portable` the others.
 
 #[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
 mod avx512;
 mod backend;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod double;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod portable;
 #[cfg(test)]
 mod tests;
@@ -141,9 +147,13 @@ pub(crate) fn narrow(_: Backend, _: u32) -> &'static Kernels<u32> {
 /// The kernels of a backend for 64-bit words and moduli of at most `bits` bits, or the portable ones. The processor must
 /// have the backend, as it has the active one.
 pub(crate) fn wide(backend: Backend, bits: u32) -> &'static Kernels<u64> {
-    match backend {
+    match (backend, bits) {
         #[cfg(target_arch = "x86_64")]
-        Backend::Avx512 if bits <= avx512::MAX_BITS => &avx512::KERNELS,
+        (Backend::Avx512, 0..=avx512::MAX_BITS) => &avx512::KERNELS,
+        #[cfg(target_arch = "x86_64")]
+        (Backend::Avx2, 0..=double::MAX_BITS) => &avx2::KERNELS,
+        #[cfg(target_arch = "aarch64")]
+        (Backend::Neon, 0..=double::MAX_BITS) => &neon::KERNELS,
         _ => const { &portable::kernels() },
     }
 }

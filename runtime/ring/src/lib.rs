@@ -11,6 +11,10 @@
 //! - No branch and no address depends on a residue, except where a function's doc says that its data is public.
 
 #![no_std]
+#![cfg_attr(
+    not(test),
+    deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::unreachable)
+)]
 #![deny(unsafe_code)]
 
 #[cfg(test)]

@@ -78,6 +78,17 @@ pub fn for_each_limb_pair<T: Send, U: Send>(
     for_each!(n, f, [dst0, dst1], []);
 }
 
+/// f(i, limb i of dst0, limb i of dst1, limb i of dst2): three results at once.
+pub fn for_each_limb_triple<T: Send>(
+    dst0: &mut [T],
+    dst1: &mut [T],
+    dst2: &mut [T],
+    n: usize,
+    f: impl Fn(usize, &mut [T], &mut [T], &mut [T]) + Send + Sync,
+) {
+    for_each!(n, f, [dst0, dst1, dst2], []);
+}
+
 /// f(i, limb i of dst0, limb i of dst1, limb i of a): two results of one source.
 pub fn for_each_limb_pair_2<T: Send, U: Send, A: Sync>(
     dst0: &mut [T],
@@ -87,4 +98,25 @@ pub fn for_each_limb_pair_2<T: Send, U: Send, A: Sync>(
     f: impl Fn(usize, &mut [T], &mut [U], &[A]) + Send + Sync,
 ) {
     for_each!(n, f, [dst0, dst1], [a]);
+}
+
+/// f(i, chunk i of each part): four results at once, each cut into chunks of its own length.
+pub fn for_each_chunk_4<T: Send>(
+    [(a, len_a), (b, len_b), (c, len_c), (d, len_d)]: [(&mut [T], usize); 4],
+    f: impl Fn(usize, [&mut [T]; 4]) + Send + Sync,
+) {
+    #[cfg(feature = "parallel")]
+    a.par_chunks_mut(len_a)
+        .zip(b.par_chunks_mut(len_b))
+        .zip(c.par_chunks_mut(len_c))
+        .zip(d.par_chunks_mut(len_d))
+        .enumerate()
+        .for_each(|(i, (((a, b), c), d))| f(i, [a, b, c, d]));
+    #[cfg(not(feature = "parallel"))]
+    a.chunks_mut(len_a)
+        .zip(b.chunks_mut(len_b))
+        .zip(c.chunks_mut(len_c))
+        .zip(d.chunks_mut(len_d))
+        .enumerate()
+        .for_each(|(i, (((a, b), c), d))| f(i, [a, b, c, d]));
 }

@@ -126,6 +126,20 @@ impl<'m, W: Word> Ring<'m, W> {
         (self.kernels(i).ntt_inverse)(&self.ntt_table(i), limb);
     }
 
+    /// As [`Ring::ntt_inverse`], times `factor` in [0,q), at no cost.
+    ///
+    /// # Panics
+    /// If `i` ≥ [`Ring::primes`].
+    pub fn ntt_inverse_scaled(&self, i: usize, limb: &mut [W], factor: W) {
+        debug_assert_eq!(limb.len(), self.degree());
+        let mut table = self.ntt_table(i);
+        for constant in [&mut table.degree_inverse, &mut table.degree_inverse_root] {
+            let product = table.modulus.mul(constant[0], factor);
+            *constant = [product, table.modulus.shoup(product)];
+        }
+        (self.kernels(i).ntt_inverse)(&table, limb);
+    }
+
     fn kernels(&self, i: usize) -> &'static Kernels<W> {
         W::kernels(self.backend, self.modulus(i).bits())
     }

@@ -19,6 +19,10 @@ pub enum Backend {
     Portable = 1,
     /// x86-64 with AVX-512 and its 52-bit multiply-adds (IFMA), for primes below 2^50. Its name is `avx512`.
     Avx512 = 2,
+    /// x86-64 with AVX2 and fused multiply-adds, for primes below 2^50. Its name is `avx2`.
+    Avx2 = 3,
+    /// 64-bit ARM, for primes below 2^50. Its name is `neon`.
+    Neon = 4,
 }
 
 /// The backend in use, or 0 before the first question.
@@ -26,7 +30,7 @@ static ACTIVE: AtomicU8 = AtomicU8::new(0);
 
 impl Backend {
     /// All backends, fastest first.
-    pub const ALL: [Self; 2] = [Self::Avx512, Self::Portable];
+    pub const ALL: [Self; 4] = [Self::Avx512, Self::Avx2, Self::Neon, Self::Portable];
 
     /// The backend in use.
     #[inline]
@@ -44,6 +48,8 @@ impl Backend {
         match self {
             Self::Portable => true,
             Self::Avx512 => features().avx512,
+            Self::Avx2 => features().avx2,
+            Self::Neon => cfg!(target_arch = "aarch64"),
         }
     }
 
@@ -70,6 +76,8 @@ impl Backend {
         match self {
             Self::Portable => "portable",
             Self::Avx512 => "avx512",
+            Self::Avx2 => "avx2",
+            Self::Neon => "neon",
         }
     }
 }
@@ -92,6 +100,7 @@ impl FromStr for Backend {
 /// What the processor and the operating system offer together.
 #[derive(Default)]
 struct Features {
+    avx2: bool,
     avx512: bool,
 }
 
@@ -106,7 +115,8 @@ fn features() -> Features {
 fn features() -> Features {
     use core::arch::x86_64::{__cpuid, __cpuid_count, _xgetbv};
 
-    /// XCR0: SSE and AVX state, opmask, upper halves and upper registers of AVX-512.
+    /// XCR0: SSE and AVX state; and opmask, upper halves and upper registers of AVX-512.
+    const AVX_STATE: u64 = 0b110;
     const AVX512_STATE: u64 = 0b1110_0110;
     let bit = |word: u32, bit: u32| word >> bit & 1 == 1;
 
@@ -124,6 +134,7 @@ fn features() -> Features {
     let state = unsafe { enabled_state() };
     let leaf_7 = __cpuid_count(7, 0).ebx;
     Features {
+        avx2: state & AVX_STATE == AVX_STATE && bit(leaf_1, 12) && bit(leaf_7, 5),
         avx512: state & AVX512_STATE == AVX512_STATE && bit(leaf_7, 16) && bit(leaf_7, 21),
     }
 }
@@ -135,6 +146,11 @@ mod tests {
 
     #[test]
     fn detection_agrees_with_the_standard_library() {
+        #[cfg(target_arch = "x86_64")]
+        assert_eq!(
+            Backend::Avx2.is_available(),
+            std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma")
+        );
         #[cfg(target_arch = "x86_64")]
         assert_eq!(
             Backend::Avx512.is_available(),

@@ -1,6 +1,6 @@
 use cipherloom_ring::parallel::{
-    for_each_limb, for_each_limb_2, for_each_limb_3, for_each_limb_4, for_each_limb_pair,
-    for_each_limb_pair_2,
+    for_each_chunk_4, for_each_limb, for_each_limb_2, for_each_limb_3, for_each_limb_4, for_each_limb_pair,
+    for_each_limb_pair_2, for_each_limb_triple,
 };
 
 #[test]
@@ -37,6 +37,26 @@ fn every_limb_is_visited_with_its_partners() {
         other.fill(i);
     });
     assert!(dst.iter().zip(&other).all(|(&x, &y)| x == y as u64));
+    let (mut second, mut third) = (vec![0; 22], vec![0; 22]);
+    for_each_limb_triple(&mut dst, &mut second, &mut third, 4, |i, dst, second, third| {
+        dst.fill(i as u64);
+        second.fill(2 * i as u64);
+        third.fill(3 * i as u64);
+    });
+    assert!((0..22).all(|j| (second[j], third[j]) == (2 * dst[j], 3 * dst[j])));
+    // Five chunks of each, the shortest number there is.
+    let mut fourth = vec![0; 5];
+    let parts = [
+        (&mut dst[..], 4),
+        (&mut second[..], 4),
+        (&mut third[..], 3),
+        (&mut fourth[..], 1),
+    ];
+    for_each_chunk_4(parts, |i, [a, b, c, d]| {
+        (a[0], b[0], c[0], d[0]) = (1, 2, i as u64, (a.len() + b.len() + c.len()) as u64);
+    });
+    assert_eq!((dst[16], second[16], third[12], third[15]), (1, 2, 4, 9));
+    assert_eq!(fourth, [11, 11, 11, 11, 11]);
     for_each_limb_pair_2(&mut dst, &mut other, &a, 4, |i, dst, other, a| {
         dst.copy_from_slice(a);
         other.fill(10 * i);

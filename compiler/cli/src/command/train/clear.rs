@@ -115,7 +115,7 @@ impl Clear {
             } = observed;
             let reach = met.0.abs().max(met.1.abs());
             Diagnostic::new(
-                Code::RangeAssumed,
+                Code::RangeLeft,
                 format!(
                     "in the clear run, the argument of `{function}` goes from {:.3} to {:.3}, outside its declared range",
                     met.0, met.1

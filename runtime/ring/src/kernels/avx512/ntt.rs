@@ -9,6 +9,9 @@
 //! vectors at a time; a perfect shuffle between stages brings the partners into corresponding lanes, and leaves the
 //! twiddles of a stage in the order of the table, repeated.
 
+#[cfg(test)]
+mod tests;
+
 use core::arch::x86_64::*;
 
 use super::{

@@ -30,45 +30,34 @@ fn reverse(x: u32, bits: u32) -> u32 {
     x.reverse_bits().checked_shr(u32::BITS - bits).unwrap_or(0)
 }
 
-/// Calls `f(block of dst, its source block, c)` for every block, c the pattern that it is filled by.
-#[inline(always)]
-pub(in crate::kernels) fn for_each_block<W: Word>(
-    log_n: u32,
-    element: u32,
-    dst: &mut [W],
-    src: &[W],
-    mut f: impl FnMut(&mut [W; BLOCK], &[W; BLOCK], usize),
-) {
-    let log_blocks = log_n - LOG_BLOCK;
-    let log_r = log_blocks + 1;
-    let (src, _) = src.as_chunks();
-    let (dst, _) = dst.as_chunks_mut();
-    for (high, dst) in (0u32..).zip(dst) {
-        let exponent = (2 * reverse(high, log_blocks) + 1).wrapping_mul(element);
-        let from = reverse((exponent & ((1 << log_r) - 1)) >> 1, log_blocks);
-        let Some(src) = src.get(from as usize) else {
-            return;
-        };
-        f(dst, src, (exponent >> log_r) as usize % BLOCK);
-    }
-}
-
 /// Calls `f(dst_word, src_word)` for every position.
 #[inline(always)]
 fn for_each<W: Word>(log_n: u32, element: u32, dst: &mut [W], src: &[W], f: impl Fn(&mut W, W)) {
     let patterns = patterns(element);
-    for_each_block(log_n, element, dst, src, |dst, src, pattern| {
-        for (d, &low) in dst.iter_mut().zip(&patterns[pattern % BLOCK]) {
+    let log_blocks = log_n - LOG_BLOCK;
+    let log_r = log_blocks + 1;
+    let (src, _) = src.as_chunks::<BLOCK>();
+    let (dst, _) = dst.as_chunks_mut::<BLOCK>();
+    for (high, dst) in (0u32..).zip(dst) {
+        let exponent = (2 * reverse(high, log_blocks) + 1).wrapping_mul(element);
+        let from = reverse((exponent & ((1 << log_r) - 1)) >> 1, log_blocks);
+        let (Some(src), Some(pattern)) = (
+            src.get(from as usize),
+            patterns.get((exponent >> log_r) as usize % BLOCK),
+        ) else {
+            return;
+        };
+        for (d, &low) in dst.iter_mut().zip(pattern) {
             f(d, src[usize::from(low) % BLOCK]);
         }
-    });
+    }
 }
 
-pub(super) fn permute<W: Word>(log_n: u32, element: u32, dst: &mut [W], src: &[W]) {
+pub(in crate::kernels) fn permute<W: Word>(log_n: u32, element: u32, dst: &mut [W], src: &[W]) {
     for_each(log_n, element, dst, src, |d, s| *d = s);
 }
 
-pub(super) fn permute_add_assign<W: Word>(
+pub(in crate::kernels) fn permute_add_assign<W: Word>(
     m: &Modulus<W>,
     log_n: u32,
     element: u32,
