@@ -2,7 +2,7 @@
 
 mod backend;
 
-use crate::analysis::range;
+use crate::analysis::range::{self, RangeNote};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::emit::{self, Claims};
 use crate::grad;
@@ -20,6 +20,7 @@ pub use backend::{LayoutAlternative, Lowered};
 const ARENA_REMARK_BYTES: u64 = 16_000_000_000;
 /// Most steps that are tried when their number is left to the compiler.
 const MOST_STEPS: u32 = 64;
+
 /// A compiled program.
 #[derive(Clone, Debug)]
 pub struct Compiled {
@@ -37,6 +38,8 @@ pub struct Compiled {
     pub ckks: Graph,
     /// Functions and the polynomials that stand for them.
     pub approximations: Vec<Use>,
+    /// Declared ranges that interval arithmetic does not prove: the plan is right as long as the data keep to them.
+    pub assumptions: Vec<RangeNote>,
     /// Layouts that were compared, fastest first.
     pub layouts: Vec<LayoutAlternative>,
     /// Training steps of the plan.
@@ -79,14 +82,8 @@ pub fn compile_graph(
     mut warnings: Diagnostics,
 ) -> Result<Compiled, Diagnostics> {
     let exact = grad::differentiate(graph)?;
-    for note in range::check(&exact)? {
-        if !note.proven {
-            warnings.push(Diagnostic::new(Code::RangeAssumed, note.text()).label(
-                note.span,
-                "arguments outside this range give wrong results, silently",
-            ));
-        }
-    }
+    let mut assumptions = range::check(&exact)?;
+    assumptions.retain(|note| !note.proven);
     let steps = choose_steps(&exact, options)?;
     let (approximated, approximations) = flatten(&exact, steps)?;
     let Lowered {
@@ -123,6 +120,7 @@ pub fn compile_graph(
         slot: packed.graph,
         ckks: choice.ckks,
         approximations,
+        assumptions,
         layouts: alternatives,
         steps: claims.steps,
         warnings,

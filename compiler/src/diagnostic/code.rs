@@ -76,8 +76,8 @@ codes! {
     Option = "E-OPTION", Error;
     /// A mistake of the compiler itself.
     Internal = "E-INTERNAL", Error;
-    /// A range that is assumed, not proven.
-    RangeAssumed = "W-RANGE", Warning;
+    /// Arguments that left the declared range in a clear run.
+    RangeLeft = "W-RANGE", Warning;
     /// Outputs less precise than one might expect.
     Precision = "W-PRECISION", Warning;
     /// Evaluation keys that are large.

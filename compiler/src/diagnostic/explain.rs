@@ -81,10 +81,11 @@ fn paragraph(code: Code) -> &'static str {
              That is a mistake of the compiler, never of the program. Please report it with the program and \
              the options."
         }
-        Code::RangeAssumed => {
-            "The range of a value is declared but could not be proven from the ranges of the inputs. The \
-             plan is right as long as the data keeps to it; outside, polynomial approximations grow quickly \
-             and the result is noise. Widen the range, or watch the revealed values while training."
+        Code::RangeLeft => {
+            "The clear run that `train` makes beside the encrypted one met arguments outside the range that is \
+             declared for a function. There its polynomial grows quickly, and the encrypted result is noise. \
+             Widen the range, or train with a smaller rate or fewer steps. Whether a range is proven from \
+             those of the inputs or only assumed, `compile` and `inspect` say in their notes."
         }
         Code::Precision => {
             "The predicted error of an output is close to what is accepted. A larger scale (`--log-scale`) \

@@ -349,6 +349,14 @@ fn plans_verify_and_repeat() {
         .unwrap_or_else(|diagnostics| panic!("{}", diagnostics.render(&source, false)));
     let second = compile(&source, &toy()).expect("compiles again");
     assert_eq!(first.plan, second.plan);
+    // An assumed range is a remark, not a warning.
+    let assumed: Vec<_> = first
+        .assumptions
+        .iter()
+        .map(|note| (note.function.as_str(), note.declared))
+        .collect();
+    assert_eq!(assumed, [("sigmoid", (-8.0, 8.0))]);
+    assert!(first.warnings.is_empty(), "{:?}", first.warnings);
     let plan = Plan::parse(&first.plan).expect("parses");
     let data = PlanData::from_plan(&plan);
     assert_eq!(data.parameters.steps, 2);

@@ -12,17 +12,19 @@ mod ports;
 mod tests;
 mod text;
 mod timeline;
+mod units;
 
 use cipherloom_plan::Plan;
 use serde::Serialize;
 
 pub use keys::{KeyReport, KeysReport};
 pub use memory::{MemoryReport, PeakGroup};
-pub use notes::{approximations, layouts};
+pub use notes::{approximations, assumptions, layouts};
 pub use parameters::ParametersReport;
 pub use ports::PortReport;
-pub use text::{bytes, seconds, table};
+pub use text::table;
 pub use timeline::{OperationCount, Stage, StepReport, Timeline};
+pub use units::{bytes, seconds};
 
 use crate::source::{Source, Span};
 

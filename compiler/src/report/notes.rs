@@ -1,7 +1,9 @@
 //! What only the compilation knows, as lines for people.
 
 use super::Place;
-use super::text::{place, seconds, table};
+use super::text::{place, table};
+use super::units::seconds;
+use crate::analysis::range::RangeNote;
 use crate::pass::approximate::Use;
 use crate::pipeline::LayoutAlternative;
 use crate::source::Source;
@@ -24,6 +26,18 @@ pub fn approximations(uses: &[Use], source: &Source) -> Vec<String> {
         )
     };
     uses.iter().map(line).collect()
+}
+
+/// One line for each declared range that the ranges of the inputs do not prove.
+pub fn assumptions(notes: &[RangeNote], source: &Source) -> Vec<String> {
+    let line = |note: &RangeNote| {
+        format!(
+            "{} ({})",
+            note.text(),
+            place(&Place::new(note.span, Some(source)))
+        )
+    };
+    notes.iter().map(line).collect()
 }
 
 /// A table of the layouts that were compared, the one taken first.
@@ -80,6 +94,24 @@ mod tests {
             lines,
             [
                 "sigmoid on [-3, 3] is a polynomial of degree 7, 3 levels, off by at most 1.2e-5 (2: sigmoid(x, range: 3))"
+            ]
+        );
+    }
+
+    #[test]
+    fn an_assumed_range_is_told_with_its_place() {
+        let source = Source::new("a.loom", "graph a {\n  reveal sigmoid(x, range: 3);\n}");
+        let note = RangeNote {
+            function: "sigmoid".into(),
+            span: Span::new(19, 39),
+            declared: (-3.0, 3.0),
+            derived: Some((-20.0, 20.0)),
+            proven: false,
+        };
+        assert_eq!(
+            assumptions(&[note], &source),
+            [
+                "range [-3, 3] of `sigmoid`: assumed, not proven; the proven interval is [-20, 20] (2: sigmoid(x, range: 3))"
             ]
         );
     }

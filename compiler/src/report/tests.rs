@@ -289,6 +289,50 @@ fn operations_in_loops_count_as_often_as_they_run() {
             .collect::<Vec<_>>(),
         [3, 1]
     );
+    assert_eq!(report.timeline.typical, 0, "three of four steps are the first");
+    assert!(
+        report.to_string().contains("Steps 1 to 3 of 4, level by level"),
+        "{report}"
+    );
+}
+
+#[test]
+fn a_typical_step_is_shown() {
+    let mut data = tiny();
+    // The first step has no rotation and no sum; the third is the second again and ends with the output.
+    let second = data.instructions[7..13].to_vec();
+    data.instructions.splice(7..7, second);
+    data.instructions.drain(5..7);
+    data.parameters.steps = 3;
+    data.spans.clear();
+    let report = report(&data, None, &[]);
+    let lengths: Vec<_> = report
+        .timeline
+        .steps
+        .iter()
+        .map(|step| step.instructions)
+        .collect();
+    assert_eq!((lengths.as_slice(), report.timeline.typical), (&[5, 6, 8][..], 1));
+    assert!(
+        report.to_string().contains("Step 2 of 3, level by level"),
+        "{report}"
+    );
+    let levels: Vec<_> = report.timeline.stages.iter().map(|stage| stage.level).collect();
+    assert!(levels.is_sorted_by(|a, b| a >= b), "{levels:?}");
+}
+
+#[test]
+fn what_comes_from_one_line_at_one_level_is_one_row() {
+    let report = report(&tiny(), Some(&Source::new("tiny.loom", SOURCE)), &[]);
+    let mut rows: Vec<_> = report
+        .timeline
+        .stages
+        .iter()
+        .map(|stage| (stage.level, stage.place.line))
+        .collect();
+    let count = rows.len();
+    rows.dedup();
+    assert_eq!((count, rows.len()), (4, 4), "{rows:?}");
 }
 
 #[test]
@@ -305,7 +349,7 @@ fn scales_follow_the_instructions() {
         "a product has both scales"
     );
     assert!(
-        (stage(1, "x * x") - 40.0).abs() < 1e-6,
+        (stage(1, "rotated(x * x)") - 40.0).abs() < 1e-6,
         "a rescale takes a 40-bit prime off"
     );
     let place = Place {

@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Display, Write};
 
+use super::units::{bytes, run_lengths, seconds};
 use super::{KeyReport, OperationCount, Place, Report, Stage, StepReport};
 
 /// Longest piece of source text that is quoted, in characters.
@@ -114,14 +115,15 @@ impl Report {
             section(text, "Before the first step");
             stages(text, &timeline.before);
         }
-        section(
-            text,
-            if self.parameters.steps > 0 {
-                "First step, level by level"
-            } else {
-                "Level by level"
-            },
-        );
+        let title = match timeline.steps.get(timeline.typical) {
+            Some(step) if self.parameters.steps > 0 => format!(
+                "{} of {}, level by level",
+                step_numbers(step, "Step", "Steps"),
+                self.parameters.steps
+            ),
+            _ => "Level by level".to_owned(),
+        };
+        section(text, &title);
         stages(text, &timeline.stages);
         if timeline.steps.len() > 1 {
             section(text, "Steps");
@@ -133,12 +135,9 @@ impl Report {
                 "plain products",
                 "key switches",
             ]);
-            let step = |(index, step): (usize, &StepReport)| {
+            let step = |step: &StepReport| {
                 vec![
-                    match step.runs {
-                        1 => (index + 1).to_string(),
-                        runs => format!("{} × {runs}", index + 1),
-                    },
+                    step_numbers(step, "", ""),
                     format!("{} to {}", step.highest_level, step.lowest_level),
                     step.instructions.to_string(),
                     step.products.to_string(),
@@ -148,7 +147,7 @@ impl Report {
             };
             let rows: Vec<_> = [header]
                 .into_iter()
-                .chain(timeline.steps.iter().enumerate().map(step))
+                .chain(timeline.steps.iter().map(step))
                 .collect();
             push_table(text, &rows, "><>>>>");
         }
@@ -292,35 +291,6 @@ pub fn table(rows: &[Vec<String>], align: &str) -> String {
     text
 }
 
-/// A number of bytes with three digits and a binary unit.
-pub fn bytes(count: u64) -> String {
-    let units = ["B", "KiB", "MiB", "GiB", "TiB"];
-    let mut value = count as f64;
-    let mut unit = 0;
-    while value >= 1000.0 && unit + 1 < units.len() {
-        value /= 1024.0;
-        unit += 1;
-    }
-    match value {
-        _ if unit == 0 => format!("{count} B"),
-        ..10.0 => format!("{value:.2} {}", units[unit]),
-        ..100.0 => format!("{value:.1} {}", units[unit]),
-        _ => format!("{value:.0} {}", units[unit]),
-    }
-}
-
-/// A duration, in the unit that reads best.
-pub fn seconds(value: f64) -> String {
-    let whole = value.round() as u64;
-    match value {
-        ..1e-3 => format!("{:.0} µs", value * 1e6),
-        ..1.0 => format!("{:.0} ms", value * 1e3),
-        ..100.0 => format!("{value:.2} s"),
-        ..6000.0 => format!("{} min {:02} s", whole / 60, whole % 60),
-        _ => format!("{} h {:02} min", whole / 3600, whole % 3600 / 60),
-    }
-}
-
 fn row<const COLUMNS: usize>(cells: [&str; COLUMNS]) -> Vec<String> {
     cells.into_iter().map(str::to_owned).collect()
 }
@@ -353,6 +323,15 @@ fn stages(text: &mut String, stages: &[Stage]) {
     push_table(text, &rows, "><<<");
 }
 
+/// `Step 3`, or `Steps 2 to 20` of a step that is repeated.
+fn step_numbers(step: &StepReport, one: &str, many: &str) -> String {
+    let text = match step.runs {
+        0 | 1 => format!("{one} {}", step.number),
+        runs => format!("{many} {} to {}", step.number, step.number + runs - 1),
+    };
+    text.trim_start().to_owned()
+}
+
 fn operations(counts: &[OperationCount]) -> String {
     let list: Vec<String> = counts
         .iter()
@@ -374,43 +353,5 @@ pub(super) fn place(place: &Place) -> String {
         (Some(line), Some(text)) => format!("{line}: {text}"),
         _ if place.start == place.end => "—".to_owned(),
         _ => format!("bytes {}..{}", place.start, place.end),
-    }
-}
-
-/// `50 + 12 × 40`: numbers rounded, equal neighbours together.
-fn run_lengths(bits: &[f64]) -> String {
-    let rounded: Vec<i64> = bits.iter().map(|bits| bits.round() as i64).collect();
-    let runs: Vec<String> = rounded
-        .chunk_by(|a, b| a == b)
-        .map(|run| match run {
-            [bits] => bits.to_string(),
-            run => format!("{} × {}", run.len(), run[0]),
-        })
-        .collect();
-    runs.join(" + ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn units_keep_three_digits() {
-        assert_eq!(bytes(0), "0 B");
-        assert_eq!(bytes(999), "999 B");
-        assert_eq!(bytes(1000), "0.98 KiB");
-        assert_eq!(bytes(20 << 20), "20.0 MiB");
-        assert_eq!(bytes(5 << 30), "5.00 GiB");
-        assert_eq!(seconds(0.0000421), "42 µs");
-        assert_eq!(seconds(0.25), "250 ms");
-        assert_eq!(seconds(12.345), "12.35 s");
-        assert_eq!(seconds(125.0), "2 min 05 s");
-        assert_eq!(seconds(7260.0), "2 h 01 min");
-    }
-
-    #[test]
-    fn neighbours_are_counted() {
-        assert_eq!(run_lengths(&[49.9, 40.0, 40.01, 39.99, 41.0]), "50 + 3 × 40 + 41");
-        assert_eq!(run_lengths(&[]), "");
     }
 }

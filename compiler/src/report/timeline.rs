@@ -2,12 +2,13 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::ops::Range;
 
-use cipherloom_plan::{Dst, Op, Plan};
+use cipherloom_plan::{Dst, Instruction, Op, Plan};
 use serde::Serialize;
 
 use super::Place;
-use crate::source::Source;
+use crate::source::{Source, Span};
 
 /// What a run does.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -18,7 +19,11 @@ pub struct Timeline {
     pub steps: Vec<StepReport>,
     /// Level by level, what comes before the first step.
     pub before: Vec<Stage>,
-    /// Level by level, what the first step does. (If it is the only one, what follows it too.)
+    /// Which of `steps` is typical: as many instructions as the median step of the run. The first is not, because what
+    /// starts from public values is folded away; the last is not, because what leaves the plan is counted with it.
+    pub typical: usize,
+    /// Level by level from high to low, what the typical step does, in the order of the plan: work that is done early for
+    /// the step after it counts here, as its own early work counts with the step before.
     pub stages: Vec<Stage>,
 }
 
@@ -34,6 +39,8 @@ pub struct OperationCount {
 /// A training step, in the order of the plan.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct StepReport {
+    /// Its number, counted from 1; of the first of its runs if there are several.
+    pub number: u64,
     /// How often it runs.
     pub runs: u64,
     /// Its first instruction.
@@ -52,14 +59,15 @@ pub struct StepReport {
     pub key_switches: u64,
 }
 
-/// The instructions of a step that have the same level and come from the same part of the source.
+/// The instructions of a step that have the same level and come from the same line of the source, or from the same bytes
+/// where the source is not at hand.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Stage {
     /// The level.
     pub level: u8,
     /// log2 of the scale of the last ciphertext made.
     pub log_scale: Option<f64>,
-    /// Where the instructions come from.
+    /// Where the instructions come from: all that they come from, on that line.
     pub place: Place,
     /// The first of them.
     pub first_instruction: usize,
@@ -92,61 +100,101 @@ impl Timeline {
             .zip(ends)
             .map(|(start, end)| start..end)
             .collect();
-        let stages = |range: std::ops::Range<usize>| {
-            let mut groups: BTreeMap<(u8, Place), (usize, Option<f64>, Counter)> = BTreeMap::new();
-            for index in range {
-                let instruction = &instructions[index];
-                if !instruction.op.signature().level {
-                    continue;
-                }
-                let place = Place::of(plan, source, index);
-                let group =
-                    groups
-                        .entry((instruction.level, place))
-                        .or_insert((index, None, Counter::default()));
-                group.1 = scales[index].or(group.1);
-                group.2.add(instruction.op, 1);
-            }
-            let mut stages: Vec<Stage> = groups
-                .into_iter()
-                .map(
-                    |((level, place), (first_instruction, log_scale, operations))| Stage {
-                        level,
-                        log_scale,
-                        place,
-                        first_instruction,
-                        operations: operations.list(),
-                    },
-                )
-                .collect();
-            stages.sort_by_key(|stage| (Reverse(stage.level), stage.first_instruction));
-            stages
-        };
+        let stages = |range| stages(plan, source, &instructions, &scales, range);
+        let mut number = 1;
+        let steps: Vec<StepReport> = segments
+            .iter()
+            .map(|range| {
+                let step = StepReport::new(&instructions, &runs, range.clone(), number);
+                number += step.runs;
+                step
+            })
+            .collect();
+        let typical = typical(&steps);
         Self {
             operations: operations.list(),
-            steps: segments
-                .iter()
-                .map(|range| StepReport::new(&instructions, &runs, range.clone()))
-                .collect(),
             before: stages(0..first),
-            stages: segments
-                .first()
-                .map(|range| stages(range.clone()))
-                .unwrap_or_default(),
+            stages: stages(segments[typical].clone()),
+            typical,
+            steps,
         }
     }
 }
 
+/// The step with the median number of instructions, each counted as often as it runs.
+fn typical(steps: &[StepReport]) -> usize {
+    let mut order: Vec<usize> = (0..steps.len()).collect();
+    order.sort_by_key(|&index| (steps[index].instructions, index));
+    let half = steps.iter().map(|step| step.runs).sum::<u64>().div_ceil(2);
+    let mut passed = 0;
+    let median = order.into_iter().find(|&index| {
+        passed += steps[index].runs;
+        passed >= half
+    });
+    median.unwrap_or(0)
+}
+
+fn stages(
+    plan: &Plan<'_>,
+    source: Option<&Source>,
+    instructions: &[Instruction],
+    scales: &[Option<f64>],
+    range: Range<usize>,
+) -> Vec<Stage> {
+    struct Group {
+        first_instruction: usize,
+        bytes: Range<u32>,
+        log_scale: Option<f64>,
+        operations: Counter,
+    }
+    // By level and line; a place without a line has its bytes instead.
+    let mut groups = BTreeMap::<_, Group>::new();
+    for index in range {
+        let instruction = &instructions[index];
+        if !instruction.op.signature().level {
+            continue;
+        }
+        let Place { start, end, line, .. } = Place::of(plan, source, index);
+        let bytes = line.is_none().then_some((start, end));
+        let group = groups
+            .entry((instruction.level, line, bytes))
+            .or_insert_with(|| Group {
+                first_instruction: index,
+                bytes: start..end,
+                log_scale: None,
+                operations: Counter::default(),
+            });
+        group.bytes = group.bytes.start.min(start)..group.bytes.end.max(end);
+        group.log_scale = scales[index].or(group.log_scale);
+        group.operations.add(instruction.op, 1);
+    }
+    let mut stages: Vec<Stage> = groups
+        .into_iter()
+        .map(|((level, ..), group)| Stage {
+            level,
+            log_scale: group.log_scale,
+            place: Place::new(
+                Span {
+                    start: group.bytes.start,
+                    end: group.bytes.end,
+                },
+                source,
+            ),
+            first_instruction: group.first_instruction,
+            operations: group.operations.list(),
+        })
+        .collect();
+    stages.sort_by_key(|stage| (Reverse(stage.level), stage.first_instruction));
+    stages
+}
+
 impl StepReport {
-    fn new(
-        instructions: &[cipherloom_plan::Instruction],
-        runs: &[u64],
-        range: std::ops::Range<usize>,
-    ) -> Self {
+    fn new(instructions: &[Instruction], runs: &[u64], range: Range<usize>, number: u64) -> Self {
         let body = &instructions[range.clone()];
         let count = |wanted: fn(Op) -> bool| -> u64 { body.iter().filter(|i| wanted(i.op)).count() as u64 };
         let levels = || body.iter().filter(|i| i.op.signature().level).map(|i| i.level);
         Self {
+            number,
             runs: runs.get(range.start).copied().unwrap_or(1),
             first_instruction: range.start,
             instructions: body.len(),

@@ -1,10 +1,11 @@
 //! A tensor as it stands in tiles, and the frame's arithmetic on such tensors.
 
+mod plain;
+
 use cipherloom_plan::Repeat;
 
 use super::axes::{Axes, Axis};
 use super::frame::{Frame, bits};
-use super::public::Public;
 use crate::dialect::slot::{Contents, Vectors};
 use crate::ir::Value;
 
@@ -296,114 +297,6 @@ impl Packer<'_> {
         Atom {
             lanes: wanted,
             clean,
-            tiles,
-        }
-    }
-
-    /// The lanes of a product or sum with a public tensor whose dimensions lie along `dims`.
-    fn lanes_with(&self, lanes: &[Lane], public: &Public, dims: &[Axis]) -> Vec<Lane> {
-        let mut lanes = lanes.to_vec();
-        if public.splat().is_none() {
-            for &axis in dims {
-                lanes[self.axes.place[axis]] = Lane::Along(axis);
-            }
-        }
-        lanes
-    }
-
-    /// A public tensor on the slots of one tile that hold elements, zero elsewhere.
-    fn pack(&self, public: &Public, dims: &[Axis], lanes: &[Lane], position: &[u32]) -> Contents {
-        let mut index = vec![0; dims.len()];
-        let slots = (0..self.frame.period)
-            .map(|slot| {
-                for (place, (lane, &tile)) in lanes.iter().zip(position).enumerate() {
-                    let frame = self.frame.places[place];
-                    let at = slot / frame.stride % frame.block;
-                    match lane {
-                        Lane::Along(axis) => {
-                            let at = tile * frame.block + at;
-                            if at >= self.axes.extents[*axis] {
-                                return 0.0;
-                            }
-                            if let Some(dimension) = dims.iter().position(|dim| dim == axis) {
-                                index[dimension] = at;
-                            }
-                        }
-                        Lane::First | Lane::Partial if at > 0 => return 0.0,
-                        _ => {}
-                    }
-                }
-                public.at(&index)
-            })
-            .collect();
-        Contents::Slots(slots)
-    }
-
-    /// Product with a public tensor that is not the same everywhere.
-    pub fn mul_public(&mut self, atom: &Atom, public: &Public, dims: &[Axis]) -> Atom {
-        let lanes = self.lanes_with(&atom.lanes, public, dims);
-        let atom = self.spread(atom, &along(&lanes));
-        let lanes: Vec<Lane> = self
-            .lanes_with(&atom.lanes, public, dims)
-            .into_iter()
-            .map(|l| if l == Lane::Partial { Lane::First } else { l })
-            .collect();
-        let tiles = Self::positions(&self.grid(&lanes))
-            .iter()
-            .map(|position| {
-                let contents = self.pack(public, dims, &lanes, position);
-                let tile = self.tile(&atom, position);
-                self.vectors.mul_plain(tile, &contents)
-            })
-            .collect();
-        Atom {
-            lanes,
-            clean: true,
-            tiles,
-        }
-    }
-
-    /// Sum with a public tensor times `factor`. Slots that hold no element stay as they are, if they are known to be 0.
-    pub fn add_public(&mut self, atom: &Atom, public: &Public, dims: &[Axis], factor: f64) -> Atom {
-        let public = public.map(|value| value * factor);
-        let wanted = self.lanes_with(&atom.lanes, &public, dims);
-        let mut atom = self.spread(atom, &along(&wanted));
-        let lanes = self.lanes_with(&atom.lanes, &public, dims);
-        atom.clean &= self.covers(&atom, &lanes);
-        // Where nothing is known to be zero, nothing has to stay zero.
-        let guarded: Vec<Lane> = lanes
-            .iter()
-            .map(|&lane| match lane {
-                Lane::Partial => Lane::Same,
-                Lane::Along(_) if !atom.clean && public.splat().is_some() => Lane::Same,
-                other => other,
-            })
-            .collect();
-        let tiles = Self::positions(&self.grid(&lanes))
-            .iter()
-            .map(|position| {
-                let tile = self.tile(&atom, position);
-                match (public.splat(), self.region(&guarded, position)) {
-                    (Some(value), None) => self.vectors.add_scalar(tile, value),
-                    (Some(0.0), _) => tile,
-                    (Some(value), Some(dims)) => self.vectors.add_plain(
-                        tile,
-                        &Contents::Boxes {
-                            value,
-                            offset: 0,
-                            dims,
-                        },
-                    ),
-                    (None, _) => {
-                        let contents = self.pack(&public, dims, &lanes, position);
-                        self.vectors.add_plain(tile, &contents)
-                    }
-                }
-            })
-            .collect();
-        Atom {
-            lanes,
-            clean: atom.clean,
             tiles,
         }
     }
