@@ -1,5 +1,7 @@
 //! Which dimensions of which tensors are the same axis, and which axes may share a place in the slots.
 
+use petgraph::unionfind::UnionFind;
+
 use crate::diagnostic::{Code, Diagnostic};
 use crate::dialect::tensor::{permutation, reduced_axes};
 use crate::ir::{Graph, OpData, Opcode, Secrecy, Value};
@@ -106,7 +108,9 @@ impl Axes {
 }
 
 struct Union {
-    parent: Vec<usize>,
+    /// One set for each axis, of dimensions numbered over all tensors.
+    dimensions: UnionFind<usize>,
+    /// Number of the first dimension of each tensor.
     first: Vec<usize>,
     ranks: Vec<usize>,
 }
@@ -130,25 +134,15 @@ impl Union {
             })
             .collect();
         Self {
-            parent: (0..ranks.iter().sum()).collect(),
+            dimensions: UnionFind::new(ranks.iter().sum()),
             first,
             ranks,
         }
     }
 
-    fn root(&mut self, mut node: usize) -> usize {
-        while self.parent[node] != node {
-            self.parent[node] = self.parent[self.parent[node]];
-            node = self.parent[node];
-        }
-        node
-    }
-
     fn join(&mut self, a: (Value, usize), b: (Value, usize)) {
-        let (a, b) = (self.first[a.0.index()] + a.1, self.first[b.0.index()] + b.1);
-        let (a, b) = (self.root(a), self.root(b));
-        // The smaller root wins, so that numbering does not depend on the order of joins.
-        self.parent[a.max(b)] = a.min(b);
+        self.dimensions
+            .union(self.first[a.0.index()] + a.1, self.first[b.0.index()] + b.1);
     }
 
     fn rank(&self, value: Value) -> usize {
@@ -222,8 +216,9 @@ impl Union {
         }
     }
 
-    fn axes(mut self, graph: &Graph) -> Axes {
-        let mut number = vec![None; self.parent.len()];
+    /// Axes are numbered as they first occur, whatever the order of joins.
+    fn axes(self, graph: &Graph) -> Axes {
+        let mut number = vec![None; self.dimensions.len()];
         let mut extents = Vec::new();
         let mut of = vec![Vec::new(); self.ranks.len()];
         for (index, of) in of.iter_mut().enumerate() {
@@ -231,7 +226,7 @@ impl Union {
                 continue;
             };
             for dimension in 0..self.ranks[index] {
-                let root = self.root(self.first[index] + dimension);
+                let root = self.dimensions.find(self.first[index] + dimension);
                 let axis = *number[root].get_or_insert_with(|| {
                     extents.push(1);
                     extents.len() - 1
