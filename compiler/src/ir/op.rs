@@ -127,13 +127,18 @@ opcodes! {
         needs ["basis", "coefficients", "low", "high", "error"];
     TensorCrossEntropy = "tensor.cross_entropy", Tensor, Exactly(2) -> Exactly(1);
     // Sinks.
+    TensorBootstrap = "tensor.bootstrap", Tensor, Exactly(1) -> Exactly(1);
     TensorReveal = "tensor.reveal", Tensor, Exactly(1) -> Exactly(0), needs ["name"];
     TensorOutput = "tensor.output", Tensor, Exactly(1) -> Exactly(0), needs ["name"];
+    // States of a closed loop.
+    TensorState = "tensor.state", Tensor, Exactly(0) -> Exactly(1), needs ["name"];
+    TensorStore = "tensor.store", Tensor, Exactly(1) -> Exactly(0), needs ["name"];
     // Training.
     TrainLoop = "train.loop", Train, AtLeast(0) -> AtLeast(0), regions 2, needs ["names"];
     TrainMinimize = "train.minimize", Train, AtLeast(2) -> AtLeast(1), needs ["optimizer", "names", "scalars"];
     TrainGrad = "train.grad", Train, Exactly(2) -> Exactly(1);
     TrainStep = "train.step", Train, Exactly(0) -> Exactly(0), needs ["index"];
+    TrainEnd = "train.end", Train, Exactly(0) -> Exactly(0);
     TrainYield = "train.yield", Train, AtLeast(0) -> Exactly(0);
     // Packed vectors.
     SlotInput = "slot.input", Slot, Exactly(0) -> Exactly(1), needs ["port", "tile"];
@@ -148,8 +153,14 @@ opcodes! {
     SlotAddScalar = "slot.add_scalar", Slot, Exactly(1) -> Exactly(1), needs ["values"];
     SlotRotate = "slot.rotate", Slot, Exactly(1) -> Exactly(1), needs ["by"];
     SlotSumRotations = "slot.sum_rotations", Slot, Exactly(1) -> Exactly(1), needs ["by"];
+    SlotConjugate = "slot.conjugate", Slot, Exactly(1) -> Exactly(1);
+    SlotTransform = "slot.transform", Slot, Exactly(1) -> Exactly(1),
+        needs ["log_slots", "first", "last", "inverse", "factor"];
+    SlotModRaise = "slot.mod_raise", Slot, Exactly(1) -> Exactly(1);
+    SlotBootstrap = "slot.bootstrap", Slot, Exactly(1) -> Exactly(1);
     SlotOutput = "slot.output", Slot, Exactly(1) -> Exactly(0), needs ["port", "tile"];
     SlotStep = "slot.step", Slot, Exactly(0) -> Exactly(0);
+    SlotEnd = "slot.end", Slot, Exactly(0) -> Exactly(0);
     SlotLoop = "slot.loop", Slot, AtLeast(0) -> AtLeast(0), regions 1, needs ["count"];
     SlotYield = "slot.yield", Slot, AtLeast(0) -> Exactly(0);
     // Ciphertexts.
@@ -161,6 +172,7 @@ opcodes! {
     CkksAddPlain = "ckks.add_plain", Ckks, Exactly(2) -> Exactly(1);
     CkksMulPlain = "ckks.mul_plain", Ckks, Exactly(2) -> Exactly(1);
     CkksMulPlainAcc = "ckks.mul_plain_acc", Ckks, Exactly(3) -> Exactly(1);
+    CkksMulPlainSum = "ckks.mul_plain_sum", Ckks, AtLeast(2) -> Exactly(1);
     CkksAddScalar = "ckks.add_scalar", Ckks, Exactly(1) -> Exactly(1), needs ["values"];
     CkksMulScalar = "ckks.mul_scalar", Ckks, Exactly(1) -> Exactly(1), needs ["values", "scale"];
     CkksMulI = "ckks.mul_i", Ckks, Exactly(1) -> Exactly(1);
@@ -168,6 +180,7 @@ opcodes! {
     CkksMulAcc = "ckks.mul_acc", Ckks, Exactly(3) -> Exactly(1);
     CkksSquare = "ckks.square", Ckks, Exactly(1) -> Exactly(1);
     CkksRelinearize = "ckks.relinearize", Ckks, Exactly(1) -> Exactly(1);
+    CkksRelinearizeRescale = "ckks.relinearize_rescale", Ckks, Exactly(1) -> Exactly(1);
     CkksRescale = "ckks.rescale", Ckks, Exactly(1) -> Exactly(1);
     CkksDrop = "ckks.drop", Ckks, Exactly(1) -> Exactly(1);
     CkksRotate = "ckks.rotate", Ckks, Exactly(1) -> Exactly(1), needs ["by"];
@@ -175,8 +188,13 @@ opcodes! {
     CkksRotateAcc = "ckks.rotate_acc", Ckks, AtLeast(1) -> Exactly(1), needs ["by"];
     CkksLiftAcc = "ckks.lift_acc", Ckks, AtLeast(1) -> Exactly(1);
     CkksModDown = "ckks.mod_down", Ckks, Exactly(1) -> Exactly(1);
+    CkksModDownRescale = "ckks.mod_down_rescale", Ckks, Exactly(1) -> Exactly(1);
+    CkksSwitchSecret = "ckks.switch_secret", Ckks, Exactly(1) -> Exactly(1), needs ["to"];
+    CkksModRaise = "ckks.mod_raise", Ckks, Exactly(1) -> Exactly(1);
+    CkksTrivial = "ckks.trivial", Ckks, Exactly(1) -> Exactly(1);
     CkksOutput = "ckks.output", Ckks, Exactly(1) -> Exactly(0), needs ["port", "tile"];
     CkksStep = "ckks.step", Ckks, Exactly(0) -> Exactly(0);
+    CkksEnd = "ckks.end", Ckks, Exactly(0) -> Exactly(0);
     CkksLoop = "ckks.loop", Ckks, AtLeast(0) -> AtLeast(0), regions 1, needs ["count"];
     CkksYield = "ckks.yield", Ckks, AtLeast(0) -> Exactly(0);
 }
@@ -190,13 +208,17 @@ impl Opcode {
                 | Self::TensorOutput
                 | Self::TrainLoop
                 | Self::TrainStep
+                | Self::TensorStore
+                | Self::TrainEnd
                 | Self::TrainYield
                 | Self::SlotOutput
                 | Self::SlotStep
+                | Self::SlotEnd
                 | Self::SlotLoop
                 | Self::SlotYield
                 | Self::CkksOutput
                 | Self::CkksStep
+                | Self::CkksEnd
                 | Self::CkksLoop
                 | Self::CkksYield
         )

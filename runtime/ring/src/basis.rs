@@ -9,14 +9,15 @@
 //! Conversion is in two steps, so that a caller may convert to some primes now and to others later, or transform each
 //! limb where it is made: [`scale`] turns xᵢ into yᵢ and finds v; [`combine`] makes limbs for other primes.
 
-use core::ops::Range;
-
 use crate::kernels::{Reciprocal, Rows, table};
 use crate::parallel::{for_each_limb, for_each_limb_2};
 use crate::{MAX_PRIMES, Ring, Word, limb};
 
 /// At most one item per prime of a ring; ranges of primes lie inside the ring, so collecting never overflows.
 type PerPrime<T> = heapless::Vec<T, MAX_PRIMES>;
+/// Some primes of a ring by their indices: a range or any other list without repetition.
+pub trait Primes: DoubleEndedIterator<Item = usize> + ExactSizeIterator + Clone + Send + Sync {}
+impl<I: DoubleEndedIterator<Item = usize> + ExactSizeIterator + Clone + Send + Sync> Primes for I {}
 /// A limb to be made, for a prime of the ring.
 pub type Target<'a, W> = (usize, &'a mut [W]);
 
@@ -31,15 +32,13 @@ const FEW: usize = 2;
 /// xᵢ → yᵢ in place in `src` (one limb per prime of `from`, coefficients) and the N counts v into `wraps`.
 ///
 /// Lengths: `src` from.len()·N words, `wraps` N words.
-pub fn scale<W: Word>(ring: &Ring<'_, W>, from: Range<usize>, src: &mut [W], wraps: &mut [W]) {
+pub fn scale<W: Word>(ring: &Ring<'_, W>, from: impl Primes, src: &mut [W], wraps: &mut [W]) {
     debug_assert!(src.len() == from.len() * ring.degree());
     for_each_limb(src, ring.degree(), |i, limb| {
-        let prime = from.start + i;
-        limb::mul_scalar_assign(
-            ring.modulus(prime),
-            limb,
-            scaling_factor(ring, from.clone(), prime),
-        );
+        if let Some(prime) = from.clone().nth(i) {
+            let factor = scaling_factor(ring, from.clone(), prime);
+            limb::mul_scalar_assign(ring.modulus(prime), limb, factor);
+        }
     });
     count_wraps(ring, from, src, wraps);
 }
@@ -47,11 +46,12 @@ pub fn scale<W: Word>(ring: &Ring<'_, W>, from: Range<usize>, src: &mut [W], wra
 /// As [`scale`], in place from NTT form: the transform back to coefficients has the factor in it.
 ///
 /// Lengths: `src` from.len()·N words, `wraps` N words.
-pub fn scale_ntt<W: Word>(ring: &Ring<'_, W>, from: Range<usize>, src: &mut [W], wraps: &mut [W]) {
+pub fn scale_ntt<W: Word>(ring: &Ring<'_, W>, from: impl Primes, src: &mut [W], wraps: &mut [W]) {
     debug_assert!(src.len() == from.len() * ring.degree());
     for_each_limb(src, ring.degree(), |i, limb| {
-        let prime = from.start + i;
-        ring.ntt_inverse_scaled(prime, limb, scaling_factor(ring, from.clone(), prime));
+        if let Some(prime) = from.clone().nth(i) {
+            ring.ntt_inverse_scaled(prime, limb, scaling_factor(ring, from.clone(), prime));
+        }
     });
     count_wraps(ring, from, src, wraps);
 }
@@ -61,29 +61,30 @@ pub fn scale_ntt<W: Word>(ring: &Ring<'_, W>, from: Range<usize>, src: &mut [W],
 /// Lengths: `dst` and `src` from.len()·N words, `wraps` N words.
 pub fn scale_ntt_from<W: Word>(
     ring: &Ring<'_, W>,
-    from: Range<usize>,
+    from: impl Primes,
     dst: &mut [W],
     src: &[W],
     wraps: &mut [W],
 ) {
     debug_assert!(src.len() == from.len() * ring.degree() && dst.len() == src.len());
     for_each_limb_2(dst, src, ring.degree(), |i, limb, src| {
-        let prime = from.start + i;
-        limb.copy_from_slice(src);
-        ring.ntt_inverse_scaled(prime, limb, scaling_factor(ring, from.clone(), prime));
+        if let Some(prime) = from.clone().nth(i) {
+            limb.copy_from_slice(src);
+            ring.ntt_inverse_scaled(prime, limb, scaling_factor(ring, from.clone(), prime));
+        }
     });
     count_wraps(ring, from, dst, wraps);
 }
 
 /// (Q/qᵢ)^−1 mod qᵢ, Q the product of the primes `from` and i one of them.
-fn scaling_factor<W: Word>(ring: &Ring<'_, W>, from: Range<usize>, prime: usize) -> W {
+fn scaling_factor<W: Word>(ring: &Ring<'_, W>, from: impl Primes, prime: usize) -> W {
     let product = product_mod(ring, from.filter(|&other| other != prime), prime);
     // Distinct primes: the product is a unit.
     ring.modulus(prime).inv(product).unwrap_or(W::ONE)
 }
 
 /// The counts v of scaled limbs.
-fn count_wraps<W: Word>(ring: &Ring<'_, W>, from: Range<usize>, scaled: &[W], wraps: &mut [W]) {
+fn count_wraps<W: Word>(ring: &Ring<'_, W>, from: impl Primes, scaled: &[W], wraps: &mut [W]) {
     let n = ring.degree();
     debug_assert!(wraps.len() == n);
     let kernels = table::<W>(largest_bits(ring, from.clone()));
@@ -94,7 +95,7 @@ fn count_wraps<W: Word>(ring: &Ring<'_, W>, from: Range<usize>, scaled: &[W], wr
 }
 
 /// Bits of the largest of some primes.
-fn largest_bits<W: Word>(ring: &Ring<'_, W>, primes: Range<usize>) -> u32 {
+fn largest_bits<W: Word>(ring: &Ring<'_, W>, primes: impl Primes) -> u32 {
     primes.map(|prime| ring.modulus(prime).bits()).max().unwrap_or(0)
 }
 
@@ -111,7 +112,7 @@ fn tile_rows<W: Word>(matrix: &[W], n: usize, tile: usize) -> PerPrime<&[W]> {
 /// Lengths: `scaled` from.len()·N, `wraps` N, `dst` to.len()·N words.
 pub fn combine<W: Word>(
     ring: &Ring<'_, W>,
-    from: Range<usize>,
+    from: impl Primes,
     scaled: &[W],
     wraps: &[W],
     to: &[usize],
@@ -133,7 +134,7 @@ pub fn combine<W: Word>(
 /// As [`combine`], to limbs anywhere; each of N words.
 pub fn combine_limbs<W: Word>(
     ring: &Ring<'_, W>,
-    from: Range<usize>,
+    from: impl Primes,
     scaled: &[W],
     wraps: &[W],
     targets: &mut [Target<'_, W>],
@@ -146,7 +147,7 @@ pub fn combine_limbs<W: Word>(
 /// As [`combine_limbs`] for at most [`GROUP`] targets: reads the source once.
 pub fn combine_group<W: Word>(
     ring: &Ring<'_, W>,
-    from: Range<usize>,
+    from: impl Primes,
     scaled: &[W],
     wraps: &[W],
     targets: &mut [Target<'_, W>],
@@ -178,7 +179,7 @@ pub fn combine_group<W: Word>(
 /// Lengths: `src` from.len()·N, `dst` to.len()·N, `wraps` N words of scratch.
 pub fn convert<W: Word>(
     ring: &Ring<'_, W>,
-    from: Range<usize>,
+    from: impl Primes,
     src: &mut [W],
     to: &[usize],
     dst: &mut [W],
@@ -197,7 +198,7 @@ pub fn convert<W: Word>(
 pub fn divide_round<W: Word>(
     ring: &Ring<'_, W>,
     kept: usize,
-    dropped: Range<usize>,
+    dropped: impl Primes,
     dst: &mut [W],
     src: &[W],
     tail: &mut [W],
@@ -215,7 +216,7 @@ pub fn divide_round<W: Word>(
 pub fn divide_round_scaled<W: Word>(
     ring: &Ring<'_, W>,
     first: usize,
-    dropped: Range<usize>,
+    dropped: impl Primes,
     dst: &mut [W],
     src: &[W],
     scaled: &[W],
@@ -237,7 +238,7 @@ pub fn divide_round_scaled<W: Word>(
 /// product of the primes `dropped`; `x` in NTT form.
 pub fn finish_division<W: Word>(
     ring: &Ring<'_, W>,
-    dropped: Range<usize>,
+    dropped: impl Primes,
     prime: usize,
     rest: &mut [W],
     x: &[W],
@@ -258,7 +259,7 @@ pub fn product_mod<W: Word>(ring: &Ring<'_, W>, factors: impl Iterator<Item = us
 }
 
 /// Q/qᵢ mod the prime `to` for each i of `from`, and −Q mod the prime `to`.
-fn factors<W: Word>(ring: &Ring<'_, W>, from: Range<usize>, to: usize) -> (PerPrime<W>, W) {
+fn factors<W: Word>(ring: &Ring<'_, W>, from: impl Primes, to: usize) -> (PerPrime<W>, W) {
     let m = ring.modulus(to);
     let residue = |i: usize| m.reduce(ring.modulus(i).value());
     // First the product of the primes before i, then times those after i.
