@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use cipherloom_plan::data::{Constant, ConstantKind, Parameters, PlanData, Port, Scalar};
 use cipherloom_plan::{
-    AUX_DEGREE_2, AUX_INIT, AUX_QP, Buffer, Estimates, Instruction, KeyKind, Op, Plan, PortKind, SourceSpan,
+    AUX_DEGREE_2, AUX_INIT, AUX_QP, Buffer, aux_sum, Estimates, Instruction, KeyKind, Op, Plan, PortKind, SourceSpan,
     verify_alloc,
 };
 
 use crate::analysis::{liveness, rotation};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::dialect::slot::Contents;
-use crate::ir::{Basis, Graph, OpData, Opcode, Type, Value};
+use crate::ir::{Basis, Graph, OpData, OpId, Opcode, Type, Value};
 use crate::params::search::Choice;
 use crate::pass::layout::Packed;
 use crate::pass::{memory, roll};
@@ -54,6 +54,7 @@ fn plan(packed: &Packed, choice: &Choice, claims: Claims) -> Result<PlanData, Di
         security_bits: choice.security_bits,
         toy: claims.toy,
         steps: claims.steps,
+        ephemeral_weight: choice.ephemeral_weight,
     };
     let counts = parameters.words();
     let ports: Vec<Port> = packed
@@ -92,6 +93,7 @@ fn plan(packed: &Packed, choice: &Choice, claims: Claims) -> Result<PlanData, Di
             .collect(),
         buffers: Vec::new(),
         buffer_of: BTreeMap::new(),
+        run_of: BTreeMap::new(),
         constants: Table::default(),
         scalars: Table::default(),
         place: |value: Value| {
@@ -102,10 +104,19 @@ fn plan(packed: &Packed, choice: &Choice, claims: Claims) -> Result<PlanData, Di
             })
         },
     };
-    let program = order
-        .iter()
-        .map(|&op| Ok((emitter.instruction(graph.op(op))?, graph.op(op).span)));
-    let program = roll::run(&program.collect::<Result<Vec<_>, _>>()?);
+    emitter.run_buffers(&order)?;
+    let mut program = Vec::new();
+    for op in order.iter().map(|&op| graph.op(op)) {
+        if let Some(count) = op.int("count").filter(|_| op.opcode == Opcode::CkksStep) {
+            let begin = Instruction {
+                a: count as u32,
+                ..Instruction::new(Op::Loop)
+            };
+            program.push((begin, op.span));
+        }
+        program.push((emitter.instruction(op)?, op.span));
+    }
+    let program = roll::run(&program);
     let mut spans: Vec<SourceSpan> = Vec::new();
     for (index, (_, span)) in program.iter().enumerate() {
         if spans
@@ -184,13 +195,55 @@ struct Emitter<'g, P> {
     keys: BTreeMap<KeyKind, u32>,
     buffers: Vec<Buffer>,
     buffer_of: BTreeMap<(u64, u64), u32>,
+    run_of: BTreeMap<Value, u32>,
     constants: Table<Constant>,
     scalars: Table<Scalar>,
     place: P,
 }
 
 impl<P: Fn(Value) -> Option<Buffer>> Emitter<'_, P> {
+    /// Gives the terms of sums consecutive buffers: sums read runs of them.
+    fn run_buffers(&mut self, order: &[OpId]) -> Result<(), Diagnostic> {
+        let mut runs: BTreeMap<Vec<(u64, u64)>, u32> = BTreeMap::new();
+        let sums = order.iter().map(|&op| self.graph.op(op));
+        let sums: Vec<&OpData> = sums.filter(|op| op.opcode == Opcode::CkksMulPlainSum).collect();
+        let mut terms: Vec<&[Value]> = sums
+            .iter()
+            .flat_map(|op| {
+                let (a, b) = op.operands.split_at(op.operands.len() / 2);
+                [a, b]
+            })
+            .collect();
+        // Shorter sums of the same terms find their part of a longer run.
+        terms.sort_by_key(|run| std::cmp::Reverse(run.len()));
+        for run in terms {
+            if let Some(first) = self.run_of.get(&run[0]).copied() {
+                let follows = (first..).zip(run).all(|(index, value)| self.run_of.get(value) == Some(&index));
+                if !follows {
+                    return Err(internal("the terms of a sum have no consecutive places".to_owned()));
+                }
+                continue;
+            }
+            let places = run
+                .iter()
+                .map(|&value| (self.place)(value))
+                .collect::<Option<Vec<Buffer>>>()
+                .ok_or_else(|| internal("a value has no place in memory".to_owned()))?;
+            let key = places.iter().map(|buffer| (buffer.offset, buffer.words)).collect();
+            let next = self.buffers.len() as u32;
+            let first = *runs.entry(key).or_insert(next);
+            if first == next {
+                self.buffers.extend(places);
+            }
+            self.run_of.extend(run.iter().copied().zip(first..));
+        }
+        Ok(())
+    }
+
     fn buffer(&mut self, value: Value) -> Result<u32, Diagnostic> {
+        if let Some(&index) = self.run_of.get(&value) {
+            return Ok(index);
+        }
         let buffer =
             (self.place)(value).ok_or_else(|| internal("a value has no place in memory".to_owned()))?;
         let next = self.buffers.len() as u32;
@@ -250,6 +303,7 @@ impl<P: Fn(Value) -> Option<Buffer>> Emitter<'_, P> {
         let init = |present: usize| if op.operands.len() < present { AUX_INIT } else { 0 };
         Ok(match op.opcode {
             CkksStep => Instruction::new(Op::Step),
+            CkksEnd => Instruction::new(Op::End),
             CkksInput => {
                 let code = match self.ports[port as usize] {
                     PortKind::Stream => Op::Stream,
@@ -263,10 +317,10 @@ impl<P: Fn(Value) -> Option<Buffer>> Emitter<'_, P> {
                 }
             }
             CkksOutput => {
-                let code = if self.ports[port as usize] == PortKind::Reveal {
-                    Op::Reveal
-                } else {
-                    Op::Output
+                let code = match self.ports[port as usize] {
+                    PortKind::Reveal => Op::Reveal,
+                    PortKind::State => Op::StateStore,
+                    _ => Op::Output,
                 };
                 Instruction {
                     aux: tile as u16,
@@ -279,8 +333,10 @@ impl<P: Fn(Value) -> Option<Buffer>> Emitter<'_, P> {
                 let kind = match Contents::of(op) {
                     Contents::Boxes { value, offset, dims } => ConstantKind::Boxes { value, offset, dims },
                     Contents::Slots(values) => ConstantKind::Slots { values },
+                    Contents::Diagonal(diagonal) => ConstantKind::Fourier(diagonal.into()),
                 };
                 Instruction {
+                    aux: flags & AUX_QP,
                     a: self.constants.add(Constant { kind, scale }),
                     ..new(Op::Encode)
                 }
@@ -317,6 +373,15 @@ impl<P: Fn(Value) -> Option<Buffer>> Emitter<'_, P> {
                 b: read(2)?,
                 ..new(Op::MulPlainAcc)
             },
+            CkksMulPlainSum => {
+                let count = op.int("count").unwrap_or(0);
+                Instruction {
+                    aux: aux_sum(flags | AUX_INIT, count as u16),
+                    a: read(0)?,
+                    b: read(count as usize)?,
+                    ..new(Op::MulPlainSum)
+                }
+            }
             CkksAddScalar => {
                 let a = read(0)?;
                 let b = self.scalars.add(Scalar {
@@ -367,6 +432,24 @@ impl<P: Fn(Value) -> Option<Buffer>> Emitter<'_, P> {
                 a: read(0)?,
                 b: self.key(op)?,
                 ..new(Op::Relinearize)
+            },
+            CkksRelinearizeRescale => Instruction {
+                a: read(0)?,
+                b: self.key(op)?,
+                ..new(Op::RelinearizeRescale)
+            },
+            CkksModDownRescale => Instruction {
+                a: read(0)?,
+                ..new(Op::ModDownRescale)
+            },
+            CkksSwitchSecret => Instruction {
+                a: read(0)?,
+                b: self.key(op)?,
+                ..new(Op::SwitchSecret)
+            },
+            CkksModRaise => Instruction {
+                a: read(0)?,
+                ..new(Op::ModRaise)
             },
             CkksRescale => Instruction {
                 aux: flags & AUX_DEGREE_2,

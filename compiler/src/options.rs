@@ -16,8 +16,10 @@ pub struct TensorData {
 pub struct Options {
     /// Values that replace those of `const` declarations, by name.
     pub set: BTreeMap<String, f64>,
-    /// Training steps of a leveled plan; `None` takes as many as the modulus chain allows.
+    /// Training steps of the plan; `None` takes as many as the modulus chain allows, where it bounds them.
     pub steps: Option<u32>,
+    /// Compiles the training loop as one body that runs any number of times, even if nothing in it bootstraps.
+    pub closed_loop: bool,
     /// Values of `weight` declarations, by name.
     pub weights: BTreeMap<String, TensorData>,
     /// Allows parameters below 128-bit security, for tests; the plan is stamped with it.
@@ -39,6 +41,7 @@ impl Default for Options {
         Self {
             set: BTreeMap::new(),
             steps: None,
+            closed_loop: false,
             weights: BTreeMap::new(),
             insecure_toy: false,
             log_n: None,

@@ -1,6 +1,9 @@
 //! The passes, in order.
 
 mod backend;
+pub mod study;
+
+use cipherloom_plan::WordCounts;
 
 use crate::analysis::range::{self, RangeNote};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
@@ -10,7 +13,7 @@ use crate::ir::{Graph, print};
 use crate::options::Options;
 use crate::params::search::{Choice, KEY_BUDGET_BYTES};
 use crate::pass::approximate::{self, Use};
-use crate::pass::{fold, schedule, unroll};
+use crate::pass::{fold, hoist, schedule, unroll};
 use crate::sema;
 use crate::source::Source;
 
@@ -18,6 +21,8 @@ pub use backend::{LayoutAlternative, Lowered};
 
 /// An arena above this is remarked upon.
 const ARENA_REMARK_BYTES: u64 = 16_000_000_000;
+/// Encoded constants of a closed loop may stay in so much memory.
+const RESIDENT_BYTES: u64 = 6_000_000_000;
 /// Most steps that are tried when their number is left to the compiler.
 const MOST_STEPS: u32 = 64;
 
@@ -85,14 +90,20 @@ pub fn compile_graph(
     let mut assumptions = range::check(&exact)?;
     assumptions.retain(|note| !note.proven);
     let steps = choose_steps(&exact, options)?;
-    let (approximated, approximations) = flatten(&exact, steps)?;
+    let (approximated, approximations) = flatten(&exact, steps, options)?;
     let Lowered {
         packed,
         mut choice,
         alternatives,
     } = backend::lower(&approximated, options)
         .map_err(|refusal| explain_depth(refusal, &exact, options, steps))?;
-    choice.ckks = schedule::run(&choice.ckks);
+    let counts = WordCounts::new(
+        choice.chain.log_n,
+        choice.special.len() as u32,
+        choice.digit_limbs,
+    );
+    let resident = RESIDENT_BYTES * 8 / u64::from(options.word_bits);
+    choice.ckks = schedule::run(&hoist::run(&choice.ckks, &counts, resident));
     let toy = choice.security_bits == 0;
     let claims = Claims {
         word_bits: options.word_bits,
@@ -127,14 +138,23 @@ pub fn compile_graph(
     })
 }
 
-/// Unrolls, folds, approximates and annotates.
-fn flatten(exact: &Graph, steps: u32) -> Result<(Graph, Vec<Use>), Diagnostics> {
-    let graph = unroll::flat(exact, steps);
+/// Unrolls or closes the loop, folds, approximates and annotates.
+fn flatten(exact: &Graph, steps: u32, options: &Options) -> Result<(Graph, Vec<Use>), Diagnostics> {
+    let graph = if is_closed(exact, options) {
+        unroll::closed(exact, steps)
+    } else {
+        unroll::flat(exact, steps)
+    };
     let graph = fold::run(&graph);
     let (graph, uses) = approximate::run(&graph)?;
     let mut graph = fold::run(&graph);
     range::annotate(&mut graph);
     Ok((graph, uses))
+}
+
+/// Whether the loop is compiled as one body.
+fn is_closed(exact: &Graph, options: &Options) -> bool {
+    options.closed_loop || unroll::bootstraps(exact)
 }
 
 fn check_options(options: &Options) -> Result<(), Diagnostics> {
@@ -171,7 +191,7 @@ fn choose_steps(exact: &Graph, options: &Options) -> Result<u32, Diagnostics> {
     if let Some(steps) = options.steps {
         return Ok(steps);
     }
-    if !unroll::needs_unrolling(exact) {
+    if is_closed(exact, options) || !unroll::needs_unrolling(exact) {
         return if unroll::has_loop(exact) {
             let message = "the number of steps does not follow from the depth of this program";
             Err(Diagnostic::new(Code::Option, message)
@@ -188,7 +208,7 @@ fn choose_steps(exact: &Graph, options: &Options) -> Result<u32, Diagnostics> {
     let mut steps = 1;
     while steps < MOST_STEPS
         && backend::may_fit(
-            &flatten(exact, steps + 1)?.0,
+            &flatten(exact, steps + 1, &options)?.0,
             &options,
             options.log_n.unwrap_or(0),
         )?
@@ -196,7 +216,7 @@ fn choose_steps(exact: &Graph, options: &Options) -> Result<u32, Diagnostics> {
         steps += 1;
     }
     while steps > 1 {
-        match backend::lower(&flatten(exact, steps)?.0, &options) {
+        match backend::lower(&flatten(exact, steps, &options)?.0, &options) {
             Ok(Lowered { choice, .. }) if choice.is_precise && choice.key_bytes <= KEY_BUDGET_BYTES => break,
             Ok(_) => {}
             Err(refusal) if matches!(refusal.code, Code::Depth | Code::Security) => {}
@@ -209,11 +229,11 @@ fn choose_steps(exact: &Graph, options: &Options) -> Result<u32, Diagnostics> {
 
 /// Says how many steps would have fitted.
 fn explain_depth(refusal: Diagnostic, exact: &Graph, options: &Options, steps: u32) -> Diagnostics {
-    if refusal.code != Code::Depth || steps < 2 {
+    if refusal.code != Code::Depth || steps < 2 || is_closed(exact, options) {
         return refusal.into();
     }
     let fits =
-        |steps: u32| flatten(exact, steps).is_ok_and(|(graph, _)| backend::lower(&graph, options).is_ok());
+        |steps: u32| flatten(exact, steps, options).is_ok_and(|(graph, _)| backend::lower(&graph, options).is_ok());
     let most = (1..steps.min(MOST_STEPS)).rev().find(|&steps| fits(steps));
     let refusal = match most {
         Some(most) => refusal

@@ -85,15 +85,23 @@ pub struct Encrypted {
 /// If any of it fails.
 pub fn run_encrypted(compiled: &Compiled, data: &Data, threads: usize) -> Encrypted {
     let plan = PlanFile::from_bytes(compiled.plan.clone()).expect("a compiled plan verifies");
+    run_plan(&plan, data, threads)
+}
+
+/// Encrypts the data, runs a plan on `threads` threads and decrypts.
+///
+/// # Panics
+/// If any of it fails.
+pub fn run_plan(plan: &PlanFile, data: &Data, threads: usize) -> Encrypted {
     let secret = SecretSeed::from_bytes([7; 32]);
-    let keys = generate_evaluation_keys(&plan, &secret, &mut Silent).expect("keys");
-    let inputs = encrypt_inputs(&plan, &secret, data, &mut Silent).expect("encryption");
+    let keys = generate_evaluation_keys(plan, &secret, &mut Silent).expect("keys");
+    let inputs = encrypt_inputs(plan, &secret, data, &mut Silent).expect("encryption");
     let options = RunOptions {
         threads,
         allow_toy: true,
     };
-    let (outputs, report) = run(&plan, &keys, &inputs, options, &mut Silent).expect("a run");
-    let results = decrypt_outputs(&plan, &secret, &outputs).expect("decryption");
+    let (outputs, report) = run(plan, &keys, &inputs, options, &mut Silent).expect("a run");
+    let results = decrypt_outputs(plan, &secret, &outputs).expect("decryption");
     let predicted = plan
         .plan()
         .ports()

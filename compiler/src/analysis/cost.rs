@@ -1,6 +1,6 @@
 //! Predicted time: the elementary work of every operation, counted, times what the target takes for it.
 
-use crate::ir::{CipherType, Graph, OpData, Opcode, Type};
+use crate::ir::{CipherType, ClosedLoop, Graph, OpData, Opcode, Type};
 use crate::target::Target;
 
 /// What the time of an operation depends on beside its level.
@@ -45,17 +45,23 @@ pub struct Cost {
 }
 
 impl CostModel {
-    /// Time of a program without loops.
+    /// Time of a program without regions; constants of a closed loop are encoded once.
     pub fn graph(&self, graph: &Graph) -> Cost {
         let mut cost = Cost::default();
-        for op in graph.walk() {
+        let order = graph.walk();
+        let closed = ClosedLoop::find(graph, &order);
+        for (position, &op) in order.iter().enumerate() {
             let op = graph.op(op);
-            cost.seconds += self.op(graph, op);
             use Opcode::*;
-            cost.key_switches += u32::from(matches!(op.opcode, CkksRelinearize | CkksRotate | CkksRotateAcc));
+            let times = match op.opcode {
+                CkksEncode => 1,
+                _ => ClosedLoop::times(closed.as_ref(), position),
+            };
+            cost.seconds += f64::from(times) * self.op(graph, op);
+            cost.key_switches += times * u32::from(matches!(op.opcode, CkksRelinearize | CkksRotate | CkksRotateAcc));
             cost.decompositions +=
-                u32::from(matches!(op.opcode, CkksRelinearize | CkksRotate | CkksDecompose));
-            cost.products += u32::from(matches!(op.opcode, CkksMul | CkksMulAcc | CkksSquare));
+                times * u32::from(matches!(op.opcode, CkksRelinearize | CkksRotate | CkksDecompose));
+            cost.products += times * u32::from(matches!(op.opcode, CkksMul | CkksMulAcc | CkksSquare));
         }
         cost
     }

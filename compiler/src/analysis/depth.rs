@@ -1,8 +1,8 @@
 //! Multiplicative depth of the tensor dialect: levels that a ciphertext loses on its way.
 //!
 //! A product costs one level if its result is secret, by ±1 and among public values none. A polynomial of degree d
-//! costs ⌈log2(d + 1)⌉; a function that is not approximated yet is taken to have degree 7, unless it states one. Masks
-//! that a layout may need are not counted.
+//! costs ⌈log2(d + 1)⌉; a function that is not approximated yet is taken to have degree 7, unless it states one. After a
+//! bootstrap counting starts anew. Masks that a layout may need are not counted.
 
 use crate::approx::{Function, Polynomial, depth_of_degree};
 use crate::dialect::tensor::Elements;
@@ -45,6 +45,11 @@ pub fn levels(graph: &Graph, op: &OpData) -> u32 {
     }
 }
 
+/// What counts of the levels on one side of an operation on its other side: a bootstrap starts anew.
+pub fn below(op: &OpData, levels: u32) -> u32 {
+    if op.opcode == Opcode::TensorBootstrap { 0 } else { levels }
+}
+
 /// Whether a value is the constant 1 or −1.
 fn is_unit(graph: &Graph, value: Value) -> bool {
     let elements = graph.defining_op(value).and_then(|op| Elements::of(graph.op(op)));
@@ -84,20 +89,15 @@ impl Depths {
                 .iter()
                 .filter_map(|operand| depth[operand.index()])
                 .max();
-            let reached = deepest.map(|deepest| deepest + levels(graph, op));
+            let reached = deepest.map(|deepest| below(op, deepest) + levels(graph, op));
             for result in &op.results {
                 depth[result.index()] = reached;
             }
         }
         let mut height = vec![0; count];
         for op in walk.iter().rev().map(|&op| graph.op(op)) {
-            let above = op
-                .results
-                .iter()
-                .map(|result| height[result.index()])
-                .max()
-                .unwrap_or(0)
-                + levels(graph, op);
+            let above = op.results.iter().map(|result| height[result.index()]).max();
+            let above = below(op, above.unwrap_or(0)) + levels(graph, op);
             for operand in &op.operands {
                 height[operand.index()] = height[operand.index()].max(above);
             }

@@ -2,7 +2,7 @@
 
 use cipherloom_plan::{Basis, WordCounts};
 
-use crate::ir::{self, Graph, OpId, Opcode, Type, Value};
+use crate::ir::{self, ClosedLoop, Graph, OpId, Opcode, Type, Value};
 use crate::pass::memory::Lifetime;
 
 /// Ranges of memory of a program: values that are made in place share one.
@@ -44,7 +44,7 @@ fn taken(opcode: Opcode, operands: &[Value]) -> Option<Value> {
     }
 }
 
-/// Ranges of a program without loops.
+/// Ranges of a program without regions. What is made before a closed loop and read in its body lives to the body's end.
 pub fn ranges(graph: &Graph, order: &[OpId], counts: &WordCounts) -> Ranges {
     let mut last_use = vec![0; graph.value_count()];
     for (time, &op) in order.iter().enumerate() {
@@ -53,6 +53,16 @@ pub fn ranges(graph: &Graph, order: &[OpId], counts: &WordCounts) -> Ranges {
             .operands
             .iter()
             .for_each(|operand| last_use[operand.index()] = time);
+    }
+    if let Some(closed) = ClosedLoop::find(graph, order) {
+        for &op in &order[..closed.start] {
+            for result in &graph.op(op).results {
+                let last = &mut last_use[result.index()];
+                if closed.holds(*last) {
+                    *last = closed.end;
+                }
+            }
+        }
     }
     let mut ranges = Ranges {
         of: vec![None; graph.value_count()],

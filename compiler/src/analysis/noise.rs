@@ -17,6 +17,8 @@
 //! A mask leaves in the slots that it empties nothing but the rounding that follows. Copies of a masked value into its empty
 //! slots (`disjoint` sums) therefore add that rounding, not the error of the value.
 //!
+//! A closed loop is followed for some rounds, each with the errors that the one before it left in the states.
+//!
 //! A product has m_y²σ_x² + m_x²σ_y² + σ_x²σ_y². The sizes m² are mean squares over the slots that hold values: inputs are
 //! taken as uniform on their declared range, terms of sums as independent, so that means add and variances add, and
 //! known ranges cap the result.
@@ -24,11 +26,14 @@
 use std::collections::BTreeMap;
 
 use crate::dialect::slot::Contents;
-use crate::ir::{Graph, OpData, Opcode, Type, Value};
+use crate::ir::{ClosedLoop, Graph, OpData, Opcode, Type, Value};
 use crate::params::Chain;
 
 /// σ of the error distribution.
 const SIGMA: f64 = 3.19;
+
+/// Rounds of a closed loop that are followed one by one; then the errors go on as they did.
+const FOLLOWED_ROUNDS: u32 = 24;
 
 /// What the errors depend on beside the program.
 #[derive(Clone, Debug)]
@@ -102,20 +107,37 @@ pub fn outputs(graph: &Graph, model: &NoiseModel<'_>) -> Vec<(u32, u32, f64)> {
     let mut estimates = vec![Estimate::default(); graph.value_count()];
     let mut arguments: BTreeMap<i64, f64> = BTreeMap::new();
     let mut outputs = Vec::new();
-    for op in graph.walk() {
-        let op = graph.op(op);
+    let mut states = States::default();
+    let order = graph.walk();
+    let closed = ClosedLoop::find(graph, &order);
+    let followed = closed.map(|closed| ClosedLoop {
+        count: closed.count.min(FOLLOWED_ROUNDS),
+        ..closed
+    });
+    for (position, _) in ClosedLoop::run(followed.as_ref(), order.len()) {
+        let op = graph.op(order[position]);
+        let tile = (
+            op.int("port").unwrap_or(0) as u32,
+            op.int("tile").unwrap_or(0) as u32,
+        );
         if op.opcode == Opcode::CkksOutput {
-            let (port, tile) = (op.int("port").unwrap_or(0), op.int("tile").unwrap_or(0));
-            outputs.push((
-                port as u32,
-                tile as u32,
-                estimates[op.operands[0].index()].variance.sqrt(),
-            ));
+            let estimate = estimates[op.operands[0].index()];
+            if op.flag("state") {
+                states.write(tile, estimate);
+            } else {
+                outputs.push((tile.0, tile.1, estimate.variance.sqrt()));
+            }
+        }
+        if let Some(closed) = closed.filter(|closed| closed.end == position) {
+            states.end_round(closed.count);
         }
         let Some(&result) = op.results.first() else {
             continue;
         };
-        let mut estimate = model.op(graph, op, |value| estimates[value.index()]);
+        let mut estimate = match states.now.get(&tile).filter(|_| op.flag("state")) {
+            Some(&state) => state,
+            None => model.op(graph, op, |value| estimates[value.index()]),
+        };
         if let Some(polynomial) = shared_polynomial(graph, op, &estimates) {
             let alone = model.op(graph, op, |value| {
                 let estimate = estimates[value.index()];
@@ -147,6 +169,54 @@ pub fn outputs(graph: &Graph, model: &NoiseModel<'_>) -> Vec<(u32, u32, f64)> {
         estimates[result.index()] = estimate;
     }
     outputs
+}
+
+/// What is known of the states of a closed loop.
+#[derive(Default)]
+struct States {
+    now: BTreeMap<(u32, u32), Estimate>,
+    rounds: u32,
+    /// Variances after the last rounds, the latest last.
+    variances: Vec<BTreeMap<(u32, u32), f64>>,
+}
+
+impl States {
+    fn write(&mut self, tile: (u32, u32), estimate: Estimate) {
+        let estimate = Estimate {
+            local: None,
+            ..estimate
+        };
+        self.now.insert(tile, estimate);
+    }
+
+    /// After the last round that is followed, those up to `count` add to a variance as the terms of a geometric series
+    /// that goes on as it did.
+    fn end_round(&mut self, count: u32) {
+        self.rounds += 1;
+        let variances = self.now.iter().map(|(&tile, state)| (tile, state.variance));
+        self.variances.push(variances.collect());
+        let [.., older, old, last] = self.variances.as_slice() else {
+            return;
+        };
+        if self.rounds < FOLLOWED_ROUNDS {
+            return;
+        }
+        let left = f64::from(count.saturating_sub(self.rounds));
+        for (tile, state) in &mut self.now {
+            let at = |variances: &BTreeMap<_, f64>| variances.get(tile).copied().unwrap_or(0.0);
+            let (before, step) = (at(old) - at(older), at(last) - at(old));
+            let ratio = if before > 0.0 { (step / before).max(0.0) } else { 0.0 };
+            let more = if (ratio - 1.0).abs() < 1e-9 {
+                left * step
+            } else {
+                step * ratio * (ratio.powf(left) - 1.0) / (ratio - 1.0)
+            };
+            if more > 0.0 {
+                state.variance += more;
+                state.empty += more;
+            }
+        }
+    }
 }
 
 /// The polynomial whose argument alone all ciphertext operands depend on.
@@ -277,6 +347,7 @@ impl NoiseModel<'_> {
                 let (mean, spread) = match Contents::of(op) {
                     Contents::Boxes { value, .. } => (value, 0.0),
                     Contents::Slots(values) => moments(values.iter().filter(|value| **value != 0.0)),
+                    Contents::Diagonal(diagonal) => (0.0, diagonal.mean_square()),
                 };
                 noisier(Estimate::exact(mean, spread), 1.0 / 12.0)
             }
@@ -318,6 +389,13 @@ impl NoiseModel<'_> {
             CkksMulAcc => plus(of(0), times(of(1), of(2))),
             CkksMulPlain => masked(0),
             CkksMulPlainAcc => plus(of(0), masked(1)),
+            CkksMulPlainSum => {
+                let terms = op.operands.len() / 2;
+                (0..terms)
+                    .map(|term| times(of(term), of(terms + term)))
+                    .reduce(plus)
+                    .unwrap_or_default()
+            }
             CkksSquare => {
                 let a = of(0);
                 let size = a.mean_square();
@@ -331,7 +409,9 @@ impl NoiseModel<'_> {
                 }
             }
             CkksRescale => noisier(of(0), self.rounding()),
-            CkksRelinearize => noisier(of(0), self.key_switch(level) + self.rounding()),
+            CkksRelinearize | CkksSwitchSecret => noisier(of(0), self.key_switch(level) + self.rounding()),
+            // One division by P·q: the key's error is divided by q as well.
+            CkksRelinearizeRescale | CkksModDownRescale => noisier(of(0), self.rounding()),
             CkksRotate => noisier(of(0), self.key_switch(level) + self.rounding()),
             CkksModDown => noisier(of(0), self.rounding()),
             CkksRotateAcc | CkksLiftAcc => {

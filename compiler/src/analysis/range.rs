@@ -7,7 +7,7 @@
 use crate::approx::{Function, Polynomial};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::dialect::tensor::{Elements, short_name};
-use crate::ir::{Graph, OpData, Opcode, Type, Value};
+use crate::ir::{Graph, OpData, OpId, Opcode, Type, Value};
 use crate::source::Span;
 
 /// A closed interval.
@@ -59,6 +59,10 @@ pub fn check(graph: &Graph) -> Result<Vec<RangeNote>, Diagnostics> {
     for op in graph.walk().into_iter().map(|op| graph.op(op)) {
         if op.opcode == Opcode::TrainLoop {
             check_states(graph, op, &intervals, &mut diagnostics);
+            notes.extend(carried(graph, op, &intervals));
+        }
+        if op.opcode == Opcode::TensorBootstrap && assumed(op, intervals[op.operands[0].index()]).is_none() {
+            diagnostics.push(unbounded(op));
         }
         let (Some(declared), false) = (declared_argument(op), op.opcode == Opcode::TensorDerivative) else {
             continue;
@@ -120,6 +124,39 @@ fn check_states(graph: &Graph, op: &OpData, intervals: &[Option<Interval>], diag
             );
         }
     }
+}
+
+/// Whether the states that a step with bootstraps leaves keep to their ranges: nothing else bounds what the next
+/// step starts from.
+fn carried(graph: &Graph, op: &OpData, intervals: &[Option<Interval>]) -> Vec<RangeNote> {
+    let step = graph.block(op.regions[0]);
+    let bootstraps = |op: &&OpId| graph.op(**op).opcode == Opcode::TensorBootstrap;
+    let Some(last) = graph.terminator(op.regions[0]).filter(|_| step.ops.iter().any(|op| bootstraps(&op))) else {
+        return Vec::new();
+    };
+    let states = step.arguments.iter().zip(&last.operands).zip(op.texts("names"));
+    states
+        .filter(|((argument, next), _)| argument != next)
+        .filter_map(|((&argument, &next), name)| {
+            let declared = graph.ty(argument).as_tensor()?.range?;
+            let derived = intervals[next.index()];
+            Some(RangeNote {
+                function: name.clone(),
+                span: graph.defining_op(next).map_or(op.span, |op| graph.op(op).span),
+                declared,
+                derived,
+                proven: derived.is_some_and(|(low, high)| low >= declared.0 && high <= declared.1),
+            })
+        })
+        .collect()
+}
+
+fn unbounded(op: &OpData) -> Diagnostic {
+    Diagnostic::new(Code::Range, "`bootstrap` of a value whose range is not known")
+        .label(op.span, "which values can it take?")
+        .note("a bootstrap takes values of a known interval and gives wrong ones for all others")
+        .remedy("state it: `bootstrap(x, range: 1)`")
+        .remedy("give the functions below it a `range:`")
 }
 
 /// Writes the interval of every tensor value into its type.
@@ -211,6 +248,7 @@ fn transfer(graph: &Graph, op: &OpData, intervals: &[Option<Interval>]) -> Optio
         TensorNeg => a().map(|(low, high)| (-high, -low)),
         TensorMax => a().zip(operand(1)).map(|(a, b)| (a.0.max(b.0), a.1.max(b.1))),
         TensorBroadcast | TensorTranspose | TensorReshape | TensorSlice | TensorMean | TensorAvgPool => a(),
+        TensorBootstrap => assumed(op, a()),
         TensorConcat => {
             let parts: Option<Vec<Interval>> = (0..op.operands.len()).map(operand).collect();
             parts.map(|parts| hull(parts.into_iter().flat_map(|(low, high)| [low, high])))

@@ -3,14 +3,19 @@
 use std::collections::BTreeMap;
 
 use cipherloom_plan::{Key, KeyKind};
-use cipherloom_ring::automorphism::galois_element;
+use cipherloom_ring::automorphism::{conjugation_element, galois_element};
 
-use crate::ir::{Graph, OpData, Opcode, Type};
+use crate::ir::{ClosedLoop, Graph, OpData, Opcode, Type};
 
 /// The key that an operation multiplies with, if it does: none for a rotation by nothing.
 pub fn key_of(log_n: u32, op: &OpData) -> Option<KeyKind> {
     match op.opcode {
-        Opcode::CkksRelinearize => Some(KeyKind::Relinearise),
+        Opcode::CkksRelinearize | Opcode::CkksRelinearizeRescale => Some(KeyKind::Relinearise),
+        Opcode::CkksSwitchSecret if op.text("to") == Some("sparse") => Some(KeyKind::ToSparse),
+        Opcode::CkksSwitchSecret => Some(KeyKind::FromSparse),
+        Opcode::CkksRotate | Opcode::CkksRotateAcc if op.flag("conjugate") => {
+            Some(KeyKind::Galois(conjugation_element(log_n)))
+        }
         Opcode::CkksRotate | Opcode::CkksRotateAcc => {
             Some(KeyKind::Galois(galois_element(log_n, op.int("by").unwrap_or(0))))
         }
@@ -21,7 +26,9 @@ pub fn key_of(log_n: u32, op: &OpData) -> Option<KeyKind> {
 /// The keys by kind, each capped at the highest level of its uses.
 pub fn keys(graph: &Graph, log_n: u32) -> Vec<Key> {
     let mut keys: BTreeMap<KeyKind, Key> = BTreeMap::new();
-    for op in graph.walk() {
+    let order = graph.walk();
+    let closed = ClosedLoop::find(graph, &order);
+    for (position, &op) in order.iter().enumerate() {
         let op = graph.op(op);
         let (Some(kind), Some(&result)) = (key_of(log_n, op), op.results.first()) else {
             continue;
@@ -34,8 +41,10 @@ pub fn keys(graph: &Graph, log_n: u32) -> Vec<Key> {
             level: 0,
             uses: 0,
         });
-        key.level = key.level.max(ty.level as u8);
-        key.uses += 1;
+        // A key works on its operand, which a rescale leaves a level higher.
+        let level = ty.level + u32::from(op.opcode == Opcode::CkksRelinearizeRescale);
+        key.level = key.level.max(level as u8);
+        key.uses += ClosedLoop::times(closed.as_ref(), position);
     }
     keys.into_values().collect()
 }

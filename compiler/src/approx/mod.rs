@@ -5,10 +5,14 @@
 //! is in monomials of the argument itself, so that the interval costs no level; above, in Chebyshev polynomials of the
 //! argument brought to [−1, 1], which stay well conditioned.
 
+pub mod algebra;
 mod function;
 mod least_squares;
+pub mod modular;
 mod polynomial;
+mod relative;
 mod remez;
+pub mod softmax;
 
 pub use function::{Elementary, Function, Symmetry};
 pub use polynomial::{Polynomial, PolynomialBasis, clenshaw, depth_of_degree, horner, to_monomial};

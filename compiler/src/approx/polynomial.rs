@@ -72,6 +72,16 @@ impl Polynomial {
         depth_of_degree(self.degree()) + u32::from(!unit && self.degree() > 0)
     }
 
+    /// Products of ciphertexts that a dense polynomial of its degree takes, by Paterson–Stockmeyer with the best number
+    /// of low powers.
+    pub fn products(&self) -> u32 {
+        let levels = depth_of_degree(self.degree());
+        (1..=levels)
+            .map(|low| (1 << low) - 2 + (levels - low) + (1 << (levels - low)) - 1)
+            .min()
+            .unwrap_or(0)
+    }
+
     /// Value at `x`: Horner's rule, or Clenshaw's.
     pub fn value(&self, x: f64) -> f64 {
         match self.basis {

@@ -71,13 +71,18 @@ const DENSITY: usize = 24;
 /// Chebyshev coefficients of the function in `space` whose largest deviation from `f` is least, to a relative 1e-9 of
 /// that deviation or to rounding.
 pub fn minimax(f: &dyn Fn(f64) -> f64, space: &Space) -> Vec<f64> {
+    weighted(f, &|_| 1.0, space)
+}
+
+/// As [`minimax`], for the deviation times a positive `weight`.
+pub fn weighted(f: &dyn Fn(f64) -> f64, weight: &dyn Fn(f64) -> f64, space: &Space) -> Vec<f64> {
     let mut reference = space.first_reference();
     let mut best: Option<(f64, Vec<f64>)> = None;
     for _ in 0..ROUNDS {
-        let Some((coefficients, levelled)) = interpolate(f, space, &reference) else {
+        let Some((coefficients, levelled)) = interpolate(f, weight, space, &reference) else {
             break;
         };
-        let error = |t: f64| f(t) - clenshaw(&coefficients, t);
+        let error = |t: f64| weight(t) * (f(t) - clenshaw(&coefficients, t));
         let extremes = extremes(&error, space);
         let largest = extremes.iter().map(|&(_, e)| e.abs()).fold(0.0, f64::max);
         if best.as_ref().is_none_or(|(least, _)| largest < *least) {
@@ -95,14 +100,19 @@ pub fn minimax(f: &dyn Fn(f64) -> f64, space: &Space) -> Vec<f64> {
     best.map(|(_, coefficients)| coefficients).unwrap_or_default()
 }
 
-/// The function in `space` that deviates from `f` by ±E alternately at the reference points, and E.
-fn interpolate(f: &dyn Fn(f64) -> f64, space: &Space, reference: &[f64]) -> Option<(Vec<f64>, f64)> {
+/// The function in `space` whose weighted deviation from `f` is ±E alternately at the reference points, and E.
+fn interpolate(
+    f: &dyn Fn(f64) -> f64,
+    weight: &dyn Fn(f64) -> f64,
+    space: &Space,
+    reference: &[f64],
+) -> Option<(Vec<f64>, f64)> {
     let count = space.indices.len();
     let mut rows: Vec<Vec<f64>> = Vec::with_capacity(count + 1);
     for (position, &t) in reference.iter().enumerate() {
         let all = chebyshev_values(t, *space.indices.last()?);
         let mut row: Vec<f64> = space.indices.iter().map(|&index| all[index]).collect();
-        row.push(if position % 2 == 0 { 1.0 } else { -1.0 });
+        row.push(if position % 2 == 0 { 1.0 } else { -1.0 } / weight(t));
         row.push(f(t));
         rows.push(row);
     }

@@ -50,6 +50,7 @@ impl Builder<'_> {
         let attributes = match elements {
             Elements::Splat(value) => Self::attributes([("value", value.into())]),
             Elements::Each(values) => Self::attributes([("values", values.into())]),
+            Elements::Steps(values) => Self::attributes([("steps", values.into())]),
         };
         self.value(
             Opcode::TensorConstant,

@@ -7,5 +7,6 @@
 
 mod build;
 pub mod ckks;
+mod contents;
 pub mod slot;
 pub mod tensor;

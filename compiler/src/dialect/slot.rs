@@ -2,7 +2,7 @@
 //!
 //! | operation | attributes | meaning |
 //! |---|---|---|
-//! | `input` | `port`, `tile`, `step`? | tile of an input, state or stream; a stream's tile belongs to a step |
+//! | `input` | `port`, `tile`, `step`?, `state`? | tile of an input, state or stream; a stream's tile belongs to the step named, or else to the present one |
 //! | `constant` | `value` or `values` or a box | public vector |
 //! | `add` `sub` `neg` | | slot by slot |
 //! | `mul` | | product of two secret vectors, slot by slot: one level |
@@ -10,28 +10,35 @@
 //! | `mul_scalar` `add_scalar` | `values` | the same with one public number, or one for each step |
 //! | `rotate` | `by` | slot i of the result is slot i + `by` mod S of the operand |
 //! | `sum_rotations` | `by` (list), `disjoint`? | sum of the rotations by each entry: one decomposition and one mod-down for all |
-//! | `output` | `port`, `tile` | tile of an output or reveal |
-//! | `step` | `index` | start of a training step |
+//! | `conjugate` | | complex conjugate of every slot |
+//! | `mul_i` | | every slot times the imaginary unit |
+//! | `transform` | `log_slots` `first` `last` `inverse` `factor` | stages `first` + 1 … `last` of the special Fourier transform, or their inverse, times the factor: one level |
+//! | `mod_raise` | | the coefficients plus multiples of q_0, at the highest level |
+//! | `bootstrap` | `bound`?, `log_slots`?, `complex`? | the same values at a higher level; no slot exceeds the bound, 1 if it is not given; slots repeat after 2^`log_slots` |
+//! | `output` | `port`, `tile`, `state`? | tile of an output or reveal |
+//! | `step` | `index`, `count`? | start of a training step; with `count`, of the body of a closed loop |
+//! | `end` | | end of that body |
 //! | `loop` | `count` | carries vectors through its region `count` times; the region ends in `yield` |
 //!
 //! A public vector is one of: a box — `value` on the slots `offset` + Σ k_d·`strides`\[d\] with k_d < `counts`\[d\], 0
 //! elsewhere — or `values`, repeated to fill the vector. A factor of `mul_scalar` that is a whole number of at most
 //! [`EXACT_LIMIT`] costs no level: the ciphertext is multiplied by that integer.
-//! Any operation may carry the notes [`NOTES`], which only the noise analysis reads: `bound`, which no slot that holds an
-//! element exceeds, and `argument`, `image` and `slope`, which mark the two ends of a polynomial.
+//! Any operation may carry the notes [`NOTES`]. The noise analysis reads `bound`, which no slot that holds an
+//! element exceeds, and `argument`, `image` and `slope`, which mark the two ends of a polynomial; `pin` fixes the level of
+//! a result.
 
 use std::collections::BTreeMap;
 
-use cipherloom_plan::Repeat;
-
-use crate::ir::{Attribute, Attributes, BlockId, Builder, Graph, OpData, Opcode, Secrecy, Type, Value};
+use crate::ir::{Attribute, Attributes, BlockId, Builder, ClosedLoop, Graph, OpData, Opcode, Secrecy, Type, Value};
 use crate::source::Span;
+
+pub use super::contents::{Contents, Diagonal};
 
 /// Largest whole number by which a vector is multiplied without using a level.
 pub const EXACT_LIMIT: f64 = 16.0;
 
 /// Attributes that do not bear on the meaning of an operation.
-pub const NOTES: [&str; 4] = ["argument", "bound", "image", "slope"];
+pub const NOTES: [&str; 5] = ["argument", "bound", "image", "pin", "slope"];
 
 /// Whether multiplying by these numbers costs no level.
 pub fn is_exact(values: &[f64]) -> bool {
@@ -43,103 +50,9 @@ pub fn is_exact(values: &[f64]) -> bool {
 /// Whether the operation's result lies one level below its operands.
 pub fn takes_level(op: &OpData) -> bool {
     match op.opcode {
-        Opcode::SlotMul | Opcode::SlotMulPlain => true,
+        Opcode::SlotMul | Opcode::SlotMulPlain | Opcode::SlotTransform => true,
         Opcode::SlotMulScalar => !is_exact(op.floats("values")),
         _ => false,
-    }
-}
-
-/// What a `slot.constant` holds.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Contents {
-    /// One value on a box of slots, 0 elsewhere.
-    Boxes {
-        /// The value.
-        value: f64,
-        /// First slot.
-        offset: u32,
-        /// The progressions that make the box.
-        dims: Vec<Repeat>,
-    },
-    /// These slots, repeated.
-    Slots(Vec<f64>),
-}
-
-impl Contents {
-    /// The contents of a `slot.constant`.
-    pub fn of(op: &OpData) -> Self {
-        if let Some(Attribute::Floats(values)) = op.attributes.get("values") {
-            return Self::Slots(values.clone());
-        }
-        let dims = op.ints("counts").iter().zip(op.ints("strides"));
-        Self::Boxes {
-            value: op.float("value").unwrap_or(0.0),
-            offset: op.int("offset").unwrap_or(0) as u32,
-            dims: dims
-                .map(|(&count, &stride)| Repeat {
-                    count: count as u32,
-                    stride: stride as u32,
-                })
-                .collect(),
-        }
-    }
-
-    /// The attributes of a `slot.constant` or `ckks.encode` that holds them.
-    pub fn attributes(&self) -> Attributes {
-        match self {
-            Self::Slots(values) => Builder::attributes([("values", values.clone().into())]),
-            Self::Boxes { value, offset, dims } => Builder::attributes([
-                ("value", (*value).into()),
-                ("offset", (*offset).into()),
-                (
-                    "counts",
-                    dims.iter()
-                        .map(|dim| i64::from(dim.count))
-                        .collect::<Vec<_>>()
-                        .into(),
-                ),
-                (
-                    "strides",
-                    dims.iter()
-                        .map(|dim| i64::from(dim.stride))
-                        .collect::<Vec<_>>()
-                        .into(),
-                ),
-            ]),
-        }
-    }
-
-    /// The same multiplied by a number.
-    pub fn scaled(&self, factor: f64) -> Self {
-        match self {
-            Self::Slots(values) => Self::Slots(values.iter().map(|value| value * factor).collect()),
-            Self::Boxes { value, offset, dims } => Self::Boxes {
-                value: value * factor,
-                offset: *offset,
-                dims: dims.clone(),
-            },
-        }
-    }
-
-    /// Every slot, written out.
-    pub fn expand(&self, slots: usize) -> Vec<f64> {
-        match self {
-            Self::Slots(values) => values.iter().copied().cycle().take(slots).collect(),
-            Self::Boxes { value, offset, dims } => {
-                let mut places = vec![*offset as usize];
-                for dim in dims {
-                    places = places
-                        .into_iter()
-                        .flat_map(|place| (0..dim.count).map(move |k| place + (k * dim.stride) as usize))
-                        .collect();
-                }
-                let mut vector = vec![0.0; slots];
-                for place in places {
-                    vector[place % slots] = *value;
-                }
-                vector
-            }
-        }
     }
 }
 
@@ -229,13 +142,28 @@ impl Vectors {
         );
     }
 
-    /// Start of a step.
-    pub fn step(&mut self, index: i64) {
-        self.effect(
-            Opcode::SlotStep,
-            &[],
-            Builder::attributes([("index", index.into())]),
-        );
+    /// Tile of a state, as it is now.
+    pub fn state(&mut self, port: u32, tile: u32) -> Value {
+        self.push(Opcode::SlotInput, &[], state_tile(port, tile))
+    }
+
+    /// New value of a tile of a state.
+    pub fn store(&mut self, port: u32, tile: u32, value: Value) {
+        self.effect(Opcode::SlotOutput, &[value], state_tile(port, tile));
+    }
+
+    /// Start of a step; with a count, of a body that runs so many times.
+    pub fn step(&mut self, index: i64, count: Option<i64>) {
+        let mut attributes = Builder::attributes([("index", index.into())]);
+        if let Some(count) = count {
+            attributes.insert("count".to_owned(), count.into());
+        }
+        self.effect(Opcode::SlotStep, &[], attributes);
+    }
+
+    /// End of a body that runs more than once.
+    pub fn end(&mut self) {
+        self.effect(Opcode::SlotEnd, &[], Attributes::new());
     }
 
     /// A public vector.
@@ -278,11 +206,13 @@ impl Vectors {
         if factor == -1.0 {
             return self.push(Opcode::SlotNeg, &[a], Attributes::new());
         }
-        self.push(
-            Opcode::SlotMulScalar,
-            &[a],
-            Builder::attributes([("values", vec![factor].into())]),
-        )
+        self.mul_scalars(a, vec![factor])
+    }
+
+    /// a times a public number that differs from step to step, one for each.
+    pub fn mul_scalars(&mut self, a: Value, factors: Vec<f64>) -> Value {
+        let attributes = Builder::attributes([("values", factors.into())]);
+        self.push(Opcode::SlotMulScalar, &[a], attributes)
     }
 
     /// a plus a public number.
@@ -290,11 +220,13 @@ impl Vectors {
         if summand == 0.0 {
             return a;
         }
-        self.push(
-            Opcode::SlotAddScalar,
-            &[a],
-            Builder::attributes([("values", vec![summand].into())]),
-        )
+        self.add_scalars(a, vec![summand])
+    }
+
+    /// a plus a public number that differs from step to step, one for each.
+    pub fn add_scalars(&mut self, a: Value, summands: Vec<f64>) -> Value {
+        let attributes = Builder::attributes([("values", summands.into())]);
+        self.push(Opcode::SlotAddScalar, &[a], attributes)
     }
 
     /// Sum of the rotations of a by each of `by`; `disjoint` says that no two have a value in the same slot.
@@ -304,6 +236,54 @@ impl Vectors {
             attributes.insert("disjoint".to_owned(), true.into());
         }
         self.push(Opcode::SlotSumRotations, &[a], attributes)
+    }
+
+    /// The complex conjugate of every slot.
+    pub fn conjugate(&mut self, a: Value) -> Value {
+        self.push(Opcode::SlotConjugate, &[a], Attributes::new())
+    }
+
+    /// Every slot times i, to the power of `power`, 1 or −1.
+    pub fn mul_i(&mut self, a: Value, power: i64) -> Value {
+        let product = self.push(Opcode::SlotMulI, &[a], Attributes::new());
+        if power < 0 { self.mul_scalar(product, -1.0) } else { product }
+    }
+
+    /// A product of stages of the special Fourier transform.
+    pub fn transform(&mut self, a: Value, stages: &Diagonal) -> Value {
+        self.push(Opcode::SlotTransform, &[a], stages.stage_attributes())
+    }
+
+    /// The coefficients of a value at level 0, plus multiples of q_0, at the highest level.
+    pub fn mod_raise(&mut self, a: Value) -> Value {
+        self.push(Opcode::SlotModRaise, &[a], Attributes::new())
+    }
+
+    /// The same values at a higher level; no slot exceeds `bound`.
+    pub fn bootstrap(&mut self, a: Value, bound: f64) -> Value {
+        self.push(
+            Opcode::SlotBootstrap,
+            &[a],
+            Builder::attributes([("bound", bound.into())]),
+        )
+    }
+
+    /// The same of a vector whose slots repeat after `period`, a power of two.
+    pub fn bootstrap_repeated(&mut self, a: Value, bound: f64, period: u32) -> Value {
+        // One slot repeated is two slots repeated.
+        let log_slots = period.trailing_zeros().max(1);
+        let attributes = Builder::attributes([("bound", bound.into()), ("log_slots", log_slots.into())]);
+        self.push(Opcode::SlotBootstrap, &[a], attributes)
+    }
+
+    /// Says that the slots of a bootstrapped vector are complex: both parts are refreshed.
+    pub fn note_complex(&mut self, value: Value) {
+        self.note(value, "complex", true.into());
+    }
+
+    /// Fixes the level of a value.
+    pub fn pin(&mut self, value: Value, level: u32) {
+        self.note(value, "pin", level.into());
     }
 
     fn note(&mut self, value: Value, name: &str, note: Attribute) {
@@ -326,17 +306,24 @@ impl Vectors {
     }
 }
 
+fn state_tile(port: u32, tile: u32) -> Attributes {
+    Builder::attributes([("port", port.into()), ("tile", tile.into()), ("state", true.into())])
+}
+
 /// What a program on vectors wrote: (port, tile, slots), in program order.
 pub type Outputs = Vec<(u32, u32, Vec<f64>)>;
 
-/// Runs a loop-free program on numbers: the definition of what slot operations mean. `input` gives the slots of a
+/// Runs a program without regions on numbers: the definition of what slot operations mean. `input` gives the slots of a
 /// port's tile, for a stream at a step.
 pub fn evaluate(graph: &Graph, mut input: impl FnMut(u32, u32, Option<i64>) -> Vec<f64>) -> Outputs {
     use Opcode::*;
     let mut vectors: BTreeMap<Value, Vec<f64>> = BTreeMap::new();
     let mut outputs = Outputs::new();
-    for op in graph.walk() {
-        let op = graph.op(op);
+    let mut states: BTreeMap<(u32, u32), Vec<f64>> = BTreeMap::new();
+    let order = graph.walk();
+    let closed = ClosedLoop::find(graph, &order);
+    for (position, round) in ClosedLoop::run(closed.as_ref(), order.len()) {
+        let op = graph.op(order[position]);
         let port_tile = || {
             (
                 op.int("port").unwrap_or(0) as u32,
@@ -351,7 +338,10 @@ pub fn evaluate(graph: &Graph, mut input: impl FnMut(u32, u32, Option<i64>) -> V
                 .map(|(&a, &b)| combine(a, b))
                 .collect()
         };
-        let scalar = || op.floats("values").first().copied().unwrap_or(0.0);
+        let scalar = || match op.floats("values") {
+            [value] => *value,
+            values => values.get(round as usize).copied().unwrap_or(0.0),
+        };
         let rotated = |by: i64| {
             let source = operand(0);
             let by = by.rem_euclid(source.len() as i64) as usize;
@@ -360,12 +350,17 @@ pub fn evaluate(graph: &Graph, mut input: impl FnMut(u32, u32, Option<i64>) -> V
         let result: Vec<f64> = match op.opcode {
             SlotInput => {
                 let (port, tile) = port_tile();
-                input(port, tile, op.int("step"))
+                let round = closed.filter(|closed| closed.holds(position)).map(|_| round.into());
+                match states.get(&(port, tile)).filter(|_| op.flag("state")) {
+                    Some(state) => state.clone(),
+                    None => input(port, tile, op.int("step").or(round)),
+                }
             }
             SlotConstant => match graph.ty(op.results[0]) {
                 Type::Vector(ty) => Contents::of(op).expand(ty.slots as usize),
                 _ => Vec::new(),
             },
+            SlotBootstrap => operand(0).clone(),
             SlotAdd | SlotAddPlain => zip(|a, b| a + b),
             SlotSub => zip(|a, b| a - b),
             SlotMul | SlotMulPlain => zip(|a, b| a * b),
@@ -384,7 +379,11 @@ pub fn evaluate(graph: &Graph, mut input: impl FnMut(u32, u32, Option<i64>) -> V
                 }),
             SlotOutput => {
                 let (port, tile) = port_tile();
-                outputs.push((port, tile, operand(0).clone()));
+                if op.flag("state") {
+                    states.insert((port, tile), operand(0).clone());
+                } else {
+                    outputs.push((port, tile, operand(0).clone()));
+                }
                 continue;
             }
             _ => continue,

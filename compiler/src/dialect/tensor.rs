@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `input` | `name` | → tensor given once: an input, or the first value of a state |
 //! | `stream` | `name`, `step` once unrolled | → the batch of this step |
-//! | `constant` | `value`, or `values` row-major | → public tensor, every element the same or each its own |
+//! | `constant` | `value`, or `values` row-major, or `steps` | → public tensor: every element the same, or each its own, or every element the i-th number in step i of a closed loop |
 //! | `step_index` | | → public scalar t, counted from 0 |
 //! | `schedule` | `kind = "nesterov"` | → public scalar γ of this step ([`crate::grad`]) |
 //! | `add` `sub` `mul` `div` `max` `compare` | | element by element; equal shapes, or one shape is the tail of the other |
@@ -24,14 +24,17 @@
 //! | `poly` | `coefficients` c₀, c₁, … | Σ cᵢ xⁱ |
 //! | `polynomial` | `basis`, `coefficients`, `low`, `high`, `error`, `function`? | a fitted polynomial ([`crate::approx::Polynomial`]) |
 //! | `cross_entropy` | | prediction, target → loss: rank 0 or 1 element by element (binary, prediction a sigmoid); rank 2 row by row (prediction a softmax, each target row sums to one) |
+//! | `bootstrap` | `low`, `high`? | the same values at a higher level |
 //! | `reveal` `output` | `name` | tensor → |
+//! | `state` `store` | `name` | → present value of a state; new value of a state → |
 //!
 //! | training | attributes | meaning |
 //! |---|---|---|
 //! | `train.loop` | `names` of the carried states, `count` once known | operands are the first values, results the last; regions step and epoch take the carried values; step yields the next ones; epoch yields nothing or all |
 //! | `train.minimize` | `optimizer`, `names`, `scalars` | loss, parameters, then the public scalars named in `scalars` → new parameters |
 //! | `train.grad` | | scalar loss, value → gradient of the value's shape |
-//! | `train.step` | `index` | start of a step in an unrolled program |
+//! | `train.step` | `index`, `count`? | start of a step in an unrolled program; with `count`, of the one body of a closed loop ([`crate::pass::unroll`]) |
+//! | `train.end` | | end of that body |
 //! | `train.yield` | | ends a region |
 //!
 //! A result is secret as soon as one operand is. Divisors are public.
@@ -309,6 +312,8 @@ pub enum Elements {
     Splat(f64),
     /// Each element, row-major.
     Each(Vec<f64>),
+    /// Every element is the i-th of these in step i of a closed loop.
+    Steps(Vec<f64>),
 }
 
 impl Elements {
@@ -317,16 +322,27 @@ impl Elements {
         if op.opcode != Opcode::TensorConstant {
             return None;
         }
-        op.float("value")
-            .map(Self::Splat)
-            .or_else(|| Some(Self::Each(op.floats("values").to_vec())))
+        Some(match op.float("value") {
+            Some(value) => Self::Splat(value),
+            None if op.attributes.contains_key("steps") => Self::Steps(op.floats("steps").to_vec()),
+            None => Self::Each(op.floats("values").to_vec()),
+        })
     }
 
-    /// All elements, written out.
+    /// The elements in one step.
+    pub fn at_step(&self, step: usize) -> Self {
+        match self {
+            Self::Steps(values) => Self::Splat(values.get(step).copied().unwrap_or(f64::NAN)),
+            other => other.clone(),
+        }
+    }
+
+    /// All elements, written out; those of the first step where steps differ.
     pub fn expand(&self, count: usize) -> Vec<f64> {
         match self {
             Self::Splat(value) => vec![*value; count],
             Self::Each(values) => values.clone(),
+            Self::Steps(values) => vec![values.first().copied().unwrap_or(f64::NAN); count],
         }
     }
 
@@ -344,7 +360,7 @@ impl Elements {
     pub fn interval(&self) -> (f64, f64) {
         match self {
             Self::Splat(value) => (*value, *value),
-            Self::Each(values) => values
+            Self::Each(values) | Self::Steps(values) => values
                 .iter()
                 .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), &value| {
                     (low.min(value), high.max(value))

@@ -44,6 +44,7 @@ pub fn contributions(
             out.push((operand(0), reduced_to(builder, quotient, operand(0))));
         }
         TensorNeg => out.push((operand(0), builder.neg(adjoint))),
+        TensorBootstrap => out.push((operand(0), adjoint)),
         TensorBroadcast => {
             let rank = builder.shape(adjoint).len() as u32;
             let repeated: Vec<u32> = (0..rank)

@@ -5,6 +5,7 @@
 //! [`print()`] parses back to the same graph with [`parse()`].
 
 mod builder;
+mod closed;
 mod entity;
 mod graph;
 mod op;
@@ -16,6 +17,7 @@ mod types;
 mod verify;
 
 pub use builder::Builder;
+pub use closed::ClosedLoop;
 pub use entity::{BlockId, OpId, Value};
 pub use graph::{Attribute, Attributes, BlockData, Definition, Graph, OpData, ValueData};
 pub use op::{Arity, Dialect, Opcode};

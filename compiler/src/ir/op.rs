@@ -154,6 +154,7 @@ opcodes! {
     SlotRotate = "slot.rotate", Slot, Exactly(1) -> Exactly(1), needs ["by"];
     SlotSumRotations = "slot.sum_rotations", Slot, Exactly(1) -> Exactly(1), needs ["by"];
     SlotConjugate = "slot.conjugate", Slot, Exactly(1) -> Exactly(1);
+    SlotMulI = "slot.mul_i", Slot, Exactly(1) -> Exactly(1);
     SlotTransform = "slot.transform", Slot, Exactly(1) -> Exactly(1),
         needs ["log_slots", "first", "last", "inverse", "factor"];
     SlotModRaise = "slot.mod_raise", Slot, Exactly(1) -> Exactly(1);

@@ -1,6 +1,6 @@
 //! The modulus chain, its canonical scales and the special primes.
 
-use cipherloom_ring::prime::primes_near;
+use cipherloom_ring::prime::{primes_below, primes_near};
 
 /// Bits below which every prime lies, by word width: 50 leaves the room that vector units of 52 bits need.
 pub fn prime_bits(word_bits: u32) -> u32 {
@@ -57,6 +57,19 @@ impl Chain {
         })
     }
 
+    /// The chain, and above it `above` levels for the modulus raise: primes as large as can be, with scales that climb
+    /// to them, Δ_l = √(Δ_{l−1}·q_l), so that Δ_{l−1} = Δ_l²/q_l there too.
+    pub fn raised(mut self, above: u32, limit_bits: u32) -> Option<Self> {
+        let limit = 1u64 << limit_bits;
+        for _ in 0..above {
+            let prime = primes_below(limit, self.log_n).find(|prime| !self.q.contains(prime))?;
+            let below = self.scales[self.scales.len() - 1];
+            self.q.push(prime);
+            self.scales.push((below * prime as f64).sqrt());
+        }
+        Some(self)
+    }
+
     /// Δ_l.
     pub fn scale(&self, level: u32) -> f64 {
         self.scales.get(level as usize).copied().unwrap_or(f64::NAN)
@@ -82,15 +95,31 @@ impl Chain {
     }
 
     /// Special primes whose product is at least 2^1.5 times that of any digit, so that the error of a key switch stays
-    /// near its rounding; as few and as small as that allows.
-    pub fn special(&self, digit_limbs: u32, limit_bits: u32) -> Option<Vec<u64>> {
-        let wanted = self.digit_bits(digit_limbs) + 1.5;
+    /// near its rounding; as few and as small as that allows. With `first_covers_base` the first of them is not smaller
+    /// than q_0, so that it serves alone for key switches at level 0.
+    pub fn special(
+        &self,
+        digit_limbs: u32,
+        limit_bits: u32,
+        first_covers_base: bool,
+    ) -> Option<Vec<u64>> {
+        let mut wanted = self.digit_bits(digit_limbs) + 1.5;
         let room = f64::from(limit_bits) - 0.01;
-        let count = (wanted / room).ceil().max(1.0);
-        let target = 2f64.powf((wanted / count + 0.002).min(room)) as u64;
         let mut special = Vec::new();
+        if first_covers_base {
+            let first = primes_below(1 << limit_bits, self.log_n).find(|prime| !self.q.contains(prime))?;
+            wanted -= (first as f64).log2();
+            special.push(first);
+        }
+        if wanted <= 0.1 {
+            return Some(special);
+        }
+        let count = special.len() as f64 + (wanted / room).ceil().max(1.0);
+        let wanted = self.digit_bits(digit_limbs) + 1.5;
+        let rest: f64 = special.iter().map(|&prime: &u64| (prime as f64).log2()).sum();
+        let target = 2f64.powf(((wanted - rest) / (count - special.len() as f64) + 0.002).min(room)) as u64;
         for prime in primes_near(target, self.log_n).take(4096) {
-            if prime < 1 << limit_bits && !self.q.contains(&prime) {
+            if prime < 1 << limit_bits && !self.q.contains(&prime) && !special.contains(&prime) {
                 special.push(prime);
             }
             let bits: f64 = special.iter().map(|&prime: &u64| (prime as f64).log2()).sum();
@@ -123,7 +152,7 @@ mod tests {
             }
             let mut primes = chain.q.clone();
             for digit_limbs in [1, 3] {
-                let special = chain.special(digit_limbs, 50).expect("there are special primes");
+                let special = chain.special(digit_limbs, 50, false).expect("there are special primes");
                 let bits: f64 = special.iter().map(|&prime| (prime as f64).log2()).sum();
                 assert!(bits >= chain.digit_bits(digit_limbs) + 1.4);
                 assert!(special.iter().all(|prime| !chain.q.contains(prime)));

@@ -1,9 +1,9 @@
 //! The search for parameters: for every scale and digit size that is secure and precise enough, the predicted time.
 
-use cipherloom_plan::{Key, WordCounts};
+use cipherloom_plan::{Key, PortKind, WordCounts};
 
 use super::security::{SECURITY_BITS, largest_modulus_bits};
-use super::{Chain, prime_bits};
+use super::{Bootstrapping, Chain, prime_bits};
 use crate::analysis::cost::{Cost, CostModel};
 use crate::analysis::noise::{self, NoiseModel};
 use crate::analysis::rotation;
@@ -11,6 +11,7 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::ir::Graph;
 use crate::pass::layout::Packed;
 use crate::pass::lower_ckks::{self, PortLevels, top_level};
+use crate::pass::{bootstrap, levels};
 use crate::target::Target;
 
 /// Switching keys should not take more than this, expanded.
@@ -27,6 +28,9 @@ const USELESS: f64 = 1e30;
 /// Assumed largest value of an output without a range.
 const UNKNOWN_BOUND: f64 = 64.0;
 
+/// log2 of the scale of programs with bootstraps: what is refreshed must be small beside q_0, and large beside its error.
+const BOOTSTRAPPED_LOG_SCALE: u32 = 40;
+
 /// What the search may choose from.
 #[derive(Clone, Debug)]
 pub struct Space {
@@ -42,6 +46,8 @@ pub struct Space {
     pub toy: bool,
     /// The machine.
     pub target: Target,
+    /// How programs with bootstraps do it.
+    pub bootstrapping: Bootstrapping,
 }
 
 /// Parameters and the program lowered with them.
@@ -55,6 +61,8 @@ pub struct Choice {
     pub digit_limbs: u32,
     /// 0 for a toy whose modulus is too large.
     pub security_bits: u16,
+    /// Coefficients that are not zero of the ephemeral secret of bootstraps; 0 without bootstraps.
+    pub ephemeral_weight: u32,
     /// The program.
     pub ckks: Graph,
     /// Levels of the ports.
@@ -101,6 +109,7 @@ pub fn run(packed: &Packed, space: &Space) -> Result<Choice, Diagnostic> {
     }
     let scales = match space.log_scale {
         Some(log_scale) => log_scale..=log_scale,
+        None if bootstrap::needed(&packed.graph) => BOOTSTRAPPED_LOG_SCALE..=BOOTSTRAPPED_LOG_SCALE,
         None => smallest_log_scale(space.word_bits)..=limit_bits - 1,
     };
     let mut candidates: Vec<Choice> = Vec::new();
@@ -177,7 +186,7 @@ fn base(packed: &Packed, log_scale: u32, limit_bits: u32) -> (u32, f64) {
     let bound = packed
         .ports
         .iter()
-        .filter(|port| !port.is_source())
+        .filter(|port| !port.is_source() || port.kind == PortKind::State)
         .map(|port| port.bound().unwrap_or(UNKNOWN_BOUND))
         .fold(1.0, f64::max);
     let scale = f64::from(log_scale);
@@ -187,14 +196,58 @@ fn base(packed: &Packed, log_scale: u32, limit_bits: u32) -> (u32, f64) {
     (level, (wanted - f64::from(level) * scale).max(scale).min(most))
 }
 
+/// A program ready to be lowered: bootstraps expanded, a level for every value, and the chain that carries it.
+#[derive(Clone, Debug)]
+pub struct Placed {
+    /// The program.
+    pub graph: Graph,
+    /// Levels of its values.
+    pub levels: Vec<Option<u32>>,
+    /// The chain; its top is the highest level.
+    pub chain: Chain,
+}
+
+/// Gives a program levels and a chain. `base_bits` is the size of q_0; programs with bootstraps have it as large as
+/// can be, since what is refreshed has to be small beside it.
+pub fn place(
+    graph: &Graph,
+    space: &Space,
+    log_scale: u32,
+    base_bits: f64,
+    output_level: u32,
+) -> Option<Placed> {
+    let limit_bits = prime_bits(space.word_bits);
+    if !bootstrap::needed(graph) {
+        let (levels, top) = top_level(graph, output_level);
+        return Some(Placed {
+            chain: Chain::new(space.log_n, log_scale, base_bits, top, limit_bits)?,
+            graph: graph.clone(),
+            levels,
+        });
+    }
+    let parameters = &space.bootstrapping;
+    let levels = levels::run(graph, output_level, parameters.to_coefficients);
+    let needed = levels.iter().flatten().copied().max()?;
+    let usable = needed.max(parameters.to_coefficients + parameters.usable);
+    let largest = f64::from(limit_bits) - 0.001;
+    let chain = Chain::new(space.log_n, log_scale, largest, usable, limit_bits)?
+        .raised(parameters.levels_above(), limit_bits)?;
+    let graph = bootstrap::run(graph, parameters, &chain, usable);
+    let levels = levels::run(&graph, output_level, 0);
+    debug_assert_eq!(levels.iter().flatten().max(), Some(&chain.top()));
+    Some(Placed { graph, levels, chain })
+}
+
 fn at_scale(packed: &Packed, space: &Space, log_scale: u32, limit_bits: u32) -> Vec<Choice> {
     let (output_level, base_bits) = base(packed, log_scale, limit_bits);
-    let (levels, top) = top_level(&packed.graph, output_level);
-    let Some(chain) = Chain::new(space.log_n, log_scale, base_bits, top, limit_bits) else {
+    let Some(Placed { graph, levels, chain }) =
+        place(&packed.graph, space, log_scale, base_bits, output_level)
+    else {
         return Vec::new();
     };
-    let (ckks, port_levels) =
-        lower_ckks::run(&packed.graph, packed.ports.len(), &levels, &chain, output_level);
+    let top = chain.top();
+    let bootstraps = bootstrap::needed(&packed.graph);
+    let (ckks, port_levels) = lower_ckks::run(&graph, packed.ports.len(), &levels, &chain, output_level);
     let keys = rotation::keys(&ckks, space.log_n);
     let input_ranges: Vec<(f64, f64)> = packed
         .ports
@@ -206,7 +259,7 @@ fn at_scale(packed: &Packed, space: &Space, log_scale: u32, limit_bits: u32) -> 
         let special = if keys.is_empty() {
             Some(Vec::new())
         } else {
-            chain.special(digit_limbs, limit_bits)
+            chain.special(digit_limbs, limit_bits, bootstraps)
         };
         let Some(special) = special.filter(|special| special.len() + chain.q.len() <= MOST_PRIMES) else {
             break;
@@ -237,9 +290,10 @@ fn at_scale(packed: &Packed, space: &Space, log_scale: u32, limit_bits: u32) -> 
         choices.push(Choice {
             digit_limbs,
             security_bits: 0,
+            ephemeral_weight: if bootstraps { space.bootstrapping.weight } else { 0 },
             key_bytes: keys
                 .iter()
-                .map(|key| words.switching_key(key.level) * u64::from(space.word_bits) / 8)
+                .map(|key| words.key(key) * u64::from(space.word_bits) / 8)
                 .sum(),
             cost: model.graph(&ckks),
             is_precise: errors.iter().all(|&error| error <= space.precision),

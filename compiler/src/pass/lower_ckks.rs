@@ -24,10 +24,11 @@
 mod operand;
 mod rotation;
 mod sum;
+pub mod transform;
 
 use std::collections::BTreeMap;
 
-use crate::dialect::slot::{NOTES, takes_level};
+use crate::dialect::slot::{Diagonal, NOTES, takes_level};
 use crate::ir::{Attributes, Basis, Builder, CipherType, Graph, OpData, OpId, Opcode, Type, Value};
 use crate::params::Chain;
 use crate::pass::levels;
@@ -66,6 +67,7 @@ pub fn run(
         read: BTreeMap::new(),
         encoded: BTreeMap::new(),
         digits: BTreeMap::new(),
+        diagonals: BTreeMap::new(),
     };
     let absorbed = lowering.absorbed();
     for op in graph.walk() {
@@ -92,6 +94,7 @@ struct Lowering<'a> {
     read: BTreeMap<(Value, u32), Value>,
     encoded: BTreeMap<(Value, u64, u32, u64), Value>,
     digits: BTreeMap<Value, Value>,
+    diagonals: BTreeMap<(String, u32, u64), Value>,
 }
 
 impl Lowering<'_> {
@@ -118,6 +121,16 @@ impl Lowering<'_> {
         .value(opcode, operands, attributes, ty)
     }
 
+    fn effect(&mut self, opcode: Opcode, operands: &[Value], attributes: Attributes) {
+        let block = self.new.body();
+        Builder {
+            graph: &mut self.new,
+            block,
+            span: self.span,
+        }
+        .op(opcode, operands, attributes, vec![]);
+    }
+
     fn cipher(&self, value: Value) -> CipherType {
         let none = CipherType {
             level: 0,
@@ -131,24 +144,23 @@ impl Lowering<'_> {
     fn op(&mut self, op: &OpData, absorbed: &[bool]) {
         use Opcode::*;
         match op.opcode {
-            SlotStep => {
-                let block = self.new.body();
-                Builder {
-                    graph: &mut self.new,
-                    block,
-                    span: op.span,
-                }
-                .op(CkksStep, &[], op.attributes.clone(), vec![]);
-            }
+            SlotStep => self.effect(CkksStep, &[], op.attributes.clone()),
+            SlotEnd => self.effect(CkksEnd, &[], Attributes::new()),
             SlotOutput => {
-                let value = self.at(op.operands[0], self.output_level);
-                let block = self.new.body();
-                Builder {
-                    graph: &mut self.new,
-                    block,
-                    span: op.span,
-                }
-                .op(CkksOutput, &[value], op.attributes.clone(), vec![]);
+                let level = if op.flag("state") {
+                    self.port_levels[op.int("port").unwrap_or(0) as usize]
+                } else {
+                    self.output_level
+                };
+                let value = if levels::is_secret(self.old, op.operands[0]) {
+                    self.at(op.operands[0], level)
+                } else {
+                    // A public first value of a state.
+                    let scale = self.chain.scale(level);
+                    let plain = self.encode(op.operands[0], 1.0, level, scale);
+                    self.push(CkksTrivial, &[plain], Attributes::new(), Type::cipher(level, scale))
+                };
+                self.effect(CkksOutput, &[value], op.attributes.clone());
             }
             SlotInput | SlotConstant => {}
             _ => {
@@ -168,9 +180,19 @@ impl Lowering<'_> {
                         let x = self.at(op.operands[0], level);
                         self.rotations(x, op.ints("by"), op.flag("disjoint"))
                     }
+                    SlotTransform => self.transform(op.operands[0], Diagonal::of(op), level),
+                    SlotModRaise => self.mod_raise(op.operands[0], level),
+                    SlotConjugate => {
+                        let x = self.at(op.operands[0], level);
+                        self.conjugate(x)
+                    }
+                    SlotMulI => {
+                        let x = self.at(op.operands[0], level);
+                        self.same(CkksMulI, &[x], Attributes::new())
+                    }
                     SlotMulScalar if !takes_level(op) => {
                         let x = self.at(op.operands[0], level);
-                        self.mul_scalar(x, op.floats("values")[0], 1.0)
+                        self.mul_scalar(x, op.floats("values").to_vec(), 1.0)
                     }
                     _ => {
                         let sum = self.take_apart(result, absorbed);
@@ -193,9 +215,9 @@ impl Lowering<'_> {
     }
 }
 
-/// Levels of all values and the highest of them.
+/// Levels of all values and the highest of them; bootstraps are taken to start from level 0.
 pub fn top_level(graph: &Graph, output_level: u32) -> (Vec<Option<u32>>, u32) {
-    let levels = levels::run(graph, output_level);
+    let levels = levels::run(graph, output_level, 0);
     let top = levels.iter().flatten().copied().max().unwrap_or(output_level);
     (levels, top)
 }

@@ -4,7 +4,7 @@
 //! check [`crate::analysis::range::check`] follows it while the loop is still rolled, so that it speaks of each place
 //! in the source once):
 //!
-//! 1. [`unroll`]: training loops become `steps` copies of the step;
+//! 1. [`unroll`]: training loops become `steps` copies of the step, or one copy that runs so often;
 //! 2. [`fold`]: constants, algebra, scalars merged, common subexpressions, dead code;
 //! 3. [`approximate`]: functions become polynomials;
 //! 4. [`fold`] again: scalars move into the polynomials;
@@ -14,17 +14,22 @@
 //!
 //! 6. [`layout`]: tensors become packed vectors, with [`polynomial`] for polynomials;
 //! 7. [`simplify_slots`]: equal operations once, successive factors together, dead code;
-//! 8. [`levels`] and [`lower_ckks`]: vectors become ciphertexts with level and scale;
-//! 9. [`schedule`]: an order in which few ciphertexts live;
-//! 10. [`memory`]: where each of them stands;
-//! 11. [`roll`]: equal steps become a loop again.
+//! 8. [`bootstrap`]: bootstraps become transforms, a modulus raise and polynomials;
+//! 9. [`levels`] and [`lower_ckks`]: vectors become ciphertexts with level and scale;
+//! 10. [`hoist`]: constants of a closed loop are encoded before it;
+//! 11. [`schedule`]: an order in which few ciphertexts live;
+//! 12. [`memory`]: where each of them stands;
+//! 13. [`roll`]: equal steps become a loop again.
 
 pub mod approximate;
+pub mod bootstrap;
 pub mod fold;
+pub mod hoist;
 pub mod layout;
 pub mod levels;
 pub mod lower_ckks;
 pub mod memory;
+pub mod modular;
 pub mod polynomial;
 pub mod rewrite;
 pub mod roll;

@@ -30,6 +30,8 @@ pub enum Powers {
     Monomial,
     /// The Chebyshev polynomial T_k, for arguments in [−1, 1].
     Chebyshev,
+    /// 1 and, for k ≥ 1, the Vieta–Lucas polynomial 2·T_k(X/2), for arguments in [−2, 2].
+    Lucas,
 }
 
 /// Coefficients this much smaller than the largest are rounding errors of a fit.
@@ -67,13 +69,14 @@ pub fn evaluate(
 
 /// p at a number.
 pub fn value_at(powers: Powers, coefficients: &[f64], x: f64) -> f64 {
-    let (mut before, mut now) = (1.0, x);
+    let (mut before, mut now) = (if powers == Powers::Lucas { 2.0 } else { 1.0 }, x);
     let mut sum = coefficients.first().copied().unwrap_or(0.0);
     for &c in coefficients.iter().skip(1) {
         sum += c * now;
         let next = match powers {
             Powers::Monomial => now * x,
             Powers::Chebyshev => 2.0 * x * now - before,
+            Powers::Lucas => x * now - before,
         };
         (before, now) = (now, next);
     }
@@ -141,11 +144,13 @@ fn plan(coefficients: &[f64], budget: u32, powers: Powers, baby: u32) -> Plan {
     let m = 1usize << (coefficients.len() - 1).ilog2();
     let mut rest = coefficients[..m].to_vec();
     let mut quotient = coefficients[m..].to_vec();
-    if powers == Powers::Chebyshev {
-        // T_{m+j} = 2·T_m·T_j − T_{m−j}.
+    if powers != Powers::Monomial {
+        // T_{m+j} = 2·T_m·T_j − T_{m−j}; without the 2 where both are doubled.
         for j in 1..quotient.len() {
             rest[m - j] -= quotient[j];
-            quotient[j] *= 2.0;
+            if powers == Powers::Chebyshev {
+                quotient[j] *= 2.0;
+            }
         }
     }
     Plan::Split {
@@ -230,10 +235,14 @@ impl Emitter<'_> {
                     self.vectors.sub(twice, self.made[&1])
                 }
             }
+            Powers::Lucas if high == low => self.vectors.add_scalar(product, -2.0),
+            Powers::Lucas => self.vectors.sub(product, self.made[&1]),
         };
-        if self.powers == Powers::Chebyshev {
-            // |T_k| ≤ 1; the note is that of uniform values whose mean square is 1.
-            self.vectors.note_bound(value, 3f64.sqrt());
+        // |T_k| ≤ 1; the note is that of uniform values whose mean square is 1.
+        match self.powers {
+            Powers::Monomial => {}
+            Powers::Chebyshev => self.vectors.note_bound(value, 3f64.sqrt()),
+            Powers::Lucas => self.vectors.note_bound(value, 2.0 * 3f64.sqrt()),
         }
         self.made.insert(k, value);
         value
@@ -313,7 +322,7 @@ mod tests {
     fn every_degree_takes_its_levels_and_gives_its_value() {
         for degree in 1..=40usize {
             let coefficients: Vec<f64> = (0..=degree).map(|k| 0.3 + (k as f64 * 1.7).sin()).collect();
-            for powers in [Powers::Monomial, Powers::Chebyshev] {
+            for powers in [Powers::Monomial, Powers::Chebyshev, Powers::Lucas] {
                 let (depth, _) = run(powers, &coefficients);
                 assert_eq!(
                     depth,

@@ -3,19 +3,28 @@
 //! Each training step is made from its sinks (what later steps and outputs read) backwards: an operation comes right
 //! before the first that needs it, and of its operands those that are computed come before those that are only loaded.
 //! So inputs and plaintexts are loaded just before their use. What reads a stream stays in that stream's step.
+//!
+//! Of a closed loop, what stands before the body, in it and after it stays there; a state is written when all that reads
+//! its present value has read it.
 
-use crate::ir::{Graph, OpData, OpId, Opcode, Value};
+use std::collections::BTreeMap;
+
+use crate::ir::{ClosedLoop, Graph, OpData, OpId, Opcode, Value};
 
 /// The same program in another order.
 pub fn run(old: &Graph) -> Graph {
     let ops = old.walk();
-    let steps = segments(old, &ops);
     let mut emitter = Emitter {
         old,
         new: Graph::new(old.name.clone()),
         map: vec![None; old.value_count()],
         done: vec![false; ops.len()],
     };
+    if let Some(closed) = ClosedLoop::find(old, &ops) {
+        emitter.parts(&ops, closed);
+        return emitter.new;
+    }
+    let steps = segments(old, &ops);
     // A sink is read by a later segment than its own, or by an output.
     let mut sinks: Vec<(usize, OpId)> = Vec::new();
     let mut last_use: Vec<usize> = vec![0; old.value_count()];
@@ -92,6 +101,46 @@ struct Emitter<'g> {
 }
 
 impl Emitter<'_> {
+    /// The parts of a program with a closed loop, each from its own sinks: what later parts read, then what leaves the
+    /// program or is kept in states.
+    fn parts(&mut self, ops: &[OpId], closed: ClosedLoop) {
+        let mut last_use = vec![0; self.old.value_count()];
+        for (position, &op) in ops.iter().enumerate() {
+            for &operand in &self.old.op(op).operands {
+                last_use[operand.index()] = position;
+            }
+        }
+        let body = closed.start + 1..closed.end;
+        for part in [0..closed.start, body, closed.end + 1..ops.len()] {
+            if part.start > 0 {
+                self.emit(ops[part.start - 1]);
+            }
+            let old = self.old;
+            let is_read_later =
+                |op: &OpId| old.op(*op).results.iter().any(|result| last_use[result.index()] >= part.end);
+            for &op in ops[part.clone()].iter().filter(|op| is_read_later(op)) {
+                self.emit(op);
+            }
+            let tile = |op: &OpData| (op.int("port"), op.int("tile"));
+            let mut reads: BTreeMap<_, Vec<OpId>> = BTreeMap::new();
+            for &op in &ops[part.clone()] {
+                if old.op(op).opcode == Opcode::CkksInput && old.op(op).flag("state") {
+                    reads.entry(tile(old.op(op))).or_default().push(op);
+                }
+            }
+            for &op in &ops[part] {
+                let data = old.op(op);
+                if data.opcode != Opcode::CkksOutput {
+                    continue;
+                }
+                for &read in reads.get(&tile(data)).into_iter().flatten().filter(|_| data.flag("state")) {
+                    self.emit(read);
+                }
+                self.emit(op);
+            }
+        }
+    }
+
     /// Emits what an operation needs and then itself. An explicit stack: programs are deep.
     fn emit(&mut self, root: OpId) {
         let mut stack = vec![(root, false)];

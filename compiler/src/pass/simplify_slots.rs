@@ -144,16 +144,23 @@ impl Simplifier {
         if inner.opcode != Opcode::SlotMulScalar || is_exact(inner.floats("values")) || is_argument {
             return None;
         }
-        let factor = *inner.floats("values").first()?;
+        let factors = inner.floats("values");
         match data.opcode {
             Opcode::SlotMulScalar => {
-                let own = *data.floats("values").first()?;
+                let own = data.floats("values");
+                // One number for all steps multiplies each of theirs.
+                let product = match (own, factors) {
+                    (own, &[factor]) => own.iter().map(|own| own * factor).collect(),
+                    (&[own], factors) => factors.iter().map(|factor| own * factor).collect(),
+                    _ => own.iter().zip(factors).map(|(own, factor)| own * factor).collect(),
+                };
                 data.operands = inner.operands.clone();
                 data.attributes
-                    .insert("values".to_owned(), Attribute::Floats(vec![own * factor]));
+                    .insert("values".to_owned(), Attribute::Floats(product));
                 None
             }
             Opcode::SlotMulPlain => {
+                let &[factor] = factors else { return None };
                 let constant = Contents::of(self.definition(data.operands[1])?).scaled(factor);
                 data.operands[0] = inner.operands[0];
                 Some(constant)
@@ -172,7 +179,9 @@ impl Simplifier {
         {
             let _ = write!(key, " {name}={value}");
         }
-        if let Some(&known) = self.numbers.get(&key) {
+        // A state has another value each time that it is read.
+        let known = self.numbers.get(&key).filter(|_| !data.flag("state"));
+        if let Some(&known) = known {
             return known;
         }
         let block = self.new.body();

@@ -1,4 +1,4 @@
-//! Unrolls training loops.
+//! Unrolls training loops, or closes them.
 //!
 //! **In:** a differentiated tensor graph. **Out:** a flat one, without `train.loop`: `train.step {index}`, the
 //! step's operations on the values that the step before it gave, and so on `steps` times, then the epoch's operations
@@ -27,10 +27,26 @@
 //! %3 = tensor.stream {name = "x", step = 1} : tensor<scalar, secret>
 //! %4 = tensor.mul %2, %3 : tensor<scalar, secret>
 //! ```
+//!
+//! A step that refreshes what it carries runs any number of times, so its body is compiled once: [`closed`] leaves one
+//! copy of it, between `train.step` with a `count` and `train.end`. What is carried is then read and written by name, and
+//! numbers that depend on t are constants with one value for each step:
+//! ```text
+//! %0 = tensor.constant {value = 0.0} : tensor<scalar, public>
+//! tensor.store %0 {name = "s"}
+//! train.step {count = 2, index = 0}
+//! %1 = tensor.state {name = "s"} : tensor<scalar, secret>
+//! %2 = tensor.stream {name = "x"} : tensor<scalar, secret>
+//! %3 = tensor.mul %1, %2 : tensor<scalar, secret>
+//! tensor.store %3 {name = "s"}
+//! train.end
+//! %4 = tensor.state {name = "s"} : tensor<scalar, secret>
+//! ```
 
 use crate::analysis::depth::Depths;
+use crate::dialect::tensor::Elements;
 use crate::grad::nesterov_gamma;
-use crate::ir::{BlockId, Builder, Graph, OpId, Opcode, Type, Value};
+use crate::ir::{BlockId, Builder, Graph, OpData, OpId, Opcode, Secrecy, Type, Value};
 use crate::pass::rewrite::Rewriter;
 
 /// Unrolls every loop that is not linear `steps` times.
@@ -65,6 +81,36 @@ pub fn flat(graph: &Graph, steps: u32) -> Graph {
         is_loop
     });
     rewriter.new
+}
+
+/// Closes every loop: one body, which runs `steps` times on states that are read and written by name. The epoch's
+/// operations follow it. A graph has one loop at most.
+pub fn closed(graph: &Graph, steps: u32) -> Graph {
+    let mut rewriter = Rewriter::new(graph);
+    let body = rewriter.new.body();
+    rewriter.block(graph.body(), body, &mut |rewriter, op, to| {
+        let is_loop = graph.op(op).opcode == Opcode::TrainLoop;
+        if is_loop {
+            close(rewriter, op, to, steps);
+        }
+        is_loop
+    });
+    rewriter.new
+}
+
+/// Whether a graph has a loop whose step bootstraps.
+pub fn bootstraps(graph: &Graph) -> bool {
+    let step_bootstraps = |op: &OpData| {
+        let step = graph.block(op.regions[0]);
+        step.ops
+            .iter()
+            .any(|&op| graph.op(op).opcode == Opcode::TensorBootstrap)
+    };
+    graph
+        .walk()
+        .into_iter()
+        .map(|op| graph.op(op))
+        .any(|op| op.opcode == Opcode::TrainLoop && step_bootstraps(op))
 }
 
 /// Whether a graph has a training loop.
@@ -117,10 +163,73 @@ fn unroll(rewriter: &mut Rewriter<'_>, op: OpId, to: BlockId, steps: u32) {
             Builder::attributes([("index", step.into())]),
             Vec::new(),
         );
-        carried = inline(rewriter, train.regions[0], to, carried, step);
+        carried = inline(rewriter, train.regions[0], to, carried, Time::Step(step));
     }
-    carried = inline(rewriter, train.regions[1], to, carried, steps.saturating_sub(1));
+    let last = Time::Step(steps.saturating_sub(1));
+    carried = inline(rewriter, train.regions[1], to, carried, last);
     rewriter.set_all(&train.results, &carried);
+}
+
+fn close(rewriter: &mut Rewriter<'_>, op: OpId, to: BlockId, steps: u32) {
+    let old = rewriter.old;
+    let train = old.op(op);
+    let names = train.texts("names");
+    let mark = |rewriter: &mut Rewriter<'_>, opcode: Opcode, attributes| {
+        rewriter.builder(to, op).op(opcode, &[], attributes, Vec::new());
+    };
+    let load = |rewriter: &mut Rewriter<'_>| -> Vec<Value> {
+        let types = train.results.iter().map(|&result| old.ty(result));
+        let states = names.iter().zip(types).map(|(name, ty)| {
+            let attributes = Builder::attributes([("name", name.as_str().into())]);
+            rewriter
+                .builder(to, op)
+                .value(Opcode::TensorState, &[], attributes, secret(ty))
+        });
+        states.collect()
+    };
+    let store = |rewriter: &mut Rewriter<'_>, name: &str, value: Value| {
+        let attributes = Builder::attributes([("name", name.into())]);
+        rewriter
+            .builder(to, op)
+            .op(Opcode::TensorStore, &[value], attributes, Vec::new());
+    };
+    for (name, first) in names.iter().zip(rewriter.get_all(&train.operands)) {
+        store(rewriter, name, first);
+    }
+    mark(
+        rewriter,
+        Opcode::TrainStep,
+        Builder::attributes([("index", 0u32.into()), ("count", steps.into())]),
+    );
+    let states = load(rewriter);
+    let next = inline(rewriter, train.regions[0], to, states.clone(), Time::Every(steps));
+    for ((name, next), state) in names.iter().zip(next).zip(states) {
+        if next != state {
+            store(rewriter, name, next);
+        }
+    }
+    mark(rewriter, Opcode::TrainEnd, Default::default());
+    let states = load(rewriter);
+    let last = Time::Step(steps.saturating_sub(1));
+    let states = inline(rewriter, train.regions[1], to, states, last);
+    rewriter.set_all(&train.results, &states);
+}
+
+/// The type of a state while it is carried: a ciphertext, whatever it was at first.
+fn secret(ty: &Type) -> Type {
+    match ty {
+        Type::Tensor(tensor) => Type::tensor(tensor.shape.clone(), Secrecy::Secret, tensor.range),
+        other => other.clone(),
+    }
+}
+
+/// When a copy of a region runs.
+#[derive(Clone, Copy)]
+enum Time {
+    /// In this step.
+    Step(u32),
+    /// In each of so many steps.
+    Every(u32),
 }
 
 /// Copies a region's operations with `carried` in place of its arguments; gives what it yields, or `carried`.
@@ -129,7 +238,7 @@ fn inline(
     region: BlockId,
     to: BlockId,
     carried: Vec<Value>,
-    step: u32,
+    time: Time,
 ) -> Vec<Value> {
     let old = rewriter.old;
     let arguments = &old.block(region).arguments;
@@ -147,21 +256,27 @@ fn inline(
             }
             Opcode::TensorStepIndex | Opcode::TensorSchedule => {
                 let schedule = op.opcode == Opcode::TensorSchedule;
-                let value = if schedule {
-                    nesterov_gamma(step as usize)
-                } else {
-                    f64::from(step)
+                let value = |step: u32| {
+                    if schedule {
+                        nesterov_gamma(step as usize)
+                    } else {
+                        f64::from(step)
+                    }
                 };
-                let constant = rewriter.builder(to, id).scalar(value);
+                let elements = match time {
+                    Time::Step(step) => Elements::Splat(value(step)),
+                    Time::Every(1) => Elements::Splat(value(0)),
+                    Time::Every(steps) => Elements::Steps((0..steps).map(value).collect()),
+                };
+                let constant = rewriter.builder(to, id).constant(&[], elements);
                 rewriter.set(op.results[0], constant);
             }
             Opcode::TensorStream => {
                 let copy = rewriter.copy(id, to);
-                rewriter
-                    .new
-                    .op_mut(copy)
-                    .attributes
-                    .insert("step".to_owned(), step.into());
+                if let Time::Step(step) = time {
+                    let attributes = &mut rewriter.new.op_mut(copy).attributes;
+                    attributes.insert("step".to_owned(), step.into());
+                }
             }
             _ => drop(rewriter.copy(id, to)),
         }

@@ -4,10 +4,11 @@ use crate::analysis::cost::CostModel;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::ir::{Graph, Opcode};
 use crate::options::Options;
-use crate::params::search::{self, Choice, KEY_BUDGET_BYTES, Space};
+use crate::params::search::{self, Choice, KEY_BUDGET_BYTES, Placed, Space};
 use crate::params::security::largest_modulus_bits;
-use crate::params::{Chain, prime_bits};
+use crate::params::{Bootstrapping, prime_bits};
 use crate::pass::layout::{self, Axes, Frame, Packed, Radix};
+use crate::pass::levels;
 use crate::pass::lower_ckks::{self, top_level};
 use crate::target::Target;
 
@@ -64,6 +65,7 @@ fn space(options: &Options, log_n: u32) -> Space {
         precision: options.precision,
         toy: options.insecure_toy,
         target: Target::server(options.threads),
+        bootstrapping: Bootstrapping::STANDARD,
     }
 }
 
@@ -101,8 +103,13 @@ fn at_degree(graph: &Graph, options: &Options, log_n: u32) -> Result<Lowered, Di
     let axes = Axes::unify(graph)?;
     let space = space(options, log_n);
     let mut compared: Vec<(LayoutAlternative, Frame)> = Vec::new();
+    let mut open = None;
     for frame in Frame::enumerate(&axes, 1 << (log_n - 1)) {
         let packed = layout::run(graph, &axes, &frame, FIRST_RADIX)?;
+        if let Some(port) = levels::open_state(&packed.graph, space.bootstrapping.to_coefficients) {
+            open.get_or_insert(not_closed(&packed, port));
+            continue;
+        }
         if compared.is_empty() {
             check_depth(&packed, &space)?;
         }
@@ -112,10 +119,13 @@ fn at_degree(graph: &Graph, options: &Options, log_n: u32) -> Result<Lowered, Di
     }
     compared.sort_by(|(a, _), (b, _)| a.seconds.total_cmp(&b.seconds).then(a.levels.cmp(&b.levels)));
     let Some((_, frame)) = compared.first() else {
-        return Err(Diagnostic::new(
-            Code::Depth,
-            format!("no chain of primes fits ring degree 2^{log_n}"),
-        ));
+        let no_chain = || {
+            Diagnostic::new(
+                Code::Depth,
+                format!("no chain of primes fits ring degree 2^{log_n}"),
+            )
+        };
+        return Err(open.unwrap_or_else(no_chain));
     };
     // Which radix is best hardly depends on the scale, so one is enough to compare them, unless keys become too large.
     let mut packed = best_radix(graph, &axes, frame, &space, compared_log_scale(&space))?;
@@ -130,6 +140,18 @@ fn at_degree(graph: &Graph, options: &Options, log_n: u32) -> Result<Lowered, Di
         choice,
         alternatives,
     })
+}
+
+/// Why a closed loop cannot be: a state comes back with less room than it went in.
+fn not_closed(packed: &Packed, port: u32) -> Diagnostic {
+    let port = &packed.ports[port as usize];
+    Diagnostic::new(
+        Code::Carry,
+        format!("the state `{}` comes back from a step at a lower level", port.name),
+    )
+    .label(port.span, "carried from step to step")
+    .note("one compiled step serves for all steps, so it must give back what it took")
+    .remedy(format!("refresh it in the step: `update {0} = bootstrap(…);`", port.name))
 }
 
 /// The graph laid out with the radix whose keys are within their budget, or nearest to it, and that is fastest.
@@ -217,16 +239,11 @@ fn check_depth(packed: &Packed, space: &Space) -> Result<(), Diagnostic> {
 }
 
 fn compare(packed: &Packed, description: String, space: &Space) -> Option<LayoutAlternative> {
-    let (levels, top) = top_level(&packed.graph, 0);
     let log_scale = compared_log_scale(space);
-    let chain = Chain::new(
-        space.log_n,
-        log_scale,
-        f64::from(log_scale),
-        top,
-        prime_bits(space.word_bits),
-    )?;
-    let (ckks, _) = lower_ckks::run(&packed.graph, packed.ports.len(), &levels, &chain, 0);
+    let Placed { graph, levels, chain } =
+        search::place(&packed.graph, space, log_scale, f64::from(log_scale), 0)?;
+    let top = chain.top();
+    let (ckks, _) = lower_ckks::run(&graph, packed.ports.len(), &levels, &chain, 0);
     let digit_limbs = (top + 1).div_ceil(COMPARED_DIGITS);
     let model = CostModel {
         target: space.target,
@@ -252,11 +269,13 @@ fn compare(packed: &Packed, description: String, space: &Space) -> Option<Layout
     })
 }
 
-/// Training steps of an unrolled graph.
+/// Training steps of a graph without loops: unrolled ones count one each, a closed body as often as it runs.
 pub fn steps(graph: &Graph) -> u32 {
     graph
         .walk()
         .into_iter()
-        .filter(|&op| graph.op(op).opcode == Opcode::TrainStep)
-        .count() as u32
+        .map(|op| graph.op(op))
+        .filter(|op| op.opcode == Opcode::TrainStep)
+        .map(|op| op.int("count").map_or(1, |count| count as u32))
+        .sum()
 }

@@ -13,6 +13,8 @@ use crate::pass::layout::{self, Axes, Frame, Packed, Port, Radix};
 use crate::reference::{Length, Reference};
 use crate::source::Source;
 
+mod closed;
+
 /// The program of the README, smaller.
 fn logistic(batch: u32, features: u32, optimiser: &str) -> String {
     format!(
@@ -33,6 +35,10 @@ fn logistic(batch: u32, features: u32, optimiser: &str) -> String {
 }
 
 fn tensor_graph(text: &str, steps: u32) -> Graph {
+    graph_with(text, steps, false)
+}
+
+fn graph_with(text: &str, steps: u32, closed_loop: bool) -> Graph {
     let mut diagnostics = Diagnostics::new();
     let weight = |shape: &[u32], values: Vec<f64>| TensorData {
         shape: shape.to_vec(),
@@ -48,19 +54,22 @@ fn tensor_graph(text: &str, steps: u32) -> Graph {
         .collect();
     let options = Options {
         weights,
+        closed_loop,
         ..Options::default()
     };
     let source = Source::new("test.loom", text);
     let graph = sema::check(&source, &options, &mut diagnostics).unwrap_or_else(|| panic!("{diagnostics:?}"));
     let exact = grad::differentiate(&graph).expect("differentiable");
-    flatten(&exact, steps).expect("approximable").0
+    flatten(&exact, steps, &options).expect("approximable").0
 }
 
 /// Deterministic data in [low, high].
 fn data(name: &str, step: usize, count: usize, low: f64, high: f64) -> Vec<f64> {
     let mut state = name
         .bytes()
-        .fold(step as u64 + 1, |state, byte| state * 131 + u64::from(byte));
+        .fold(step as u64 + 1, |state, byte| {
+            state.wrapping_mul(131).wrapping_add(u64::from(byte))
+        });
     (0..count)
         .map(|_| {
             state = state
@@ -78,7 +87,8 @@ struct Sources {
 
 impl Sources {
     fn of(packed: &Packed) -> Self {
-        let sources = packed.ports.iter().filter(|port| port.is_source());
+        let is_given = |port: &&Port| port.is_source() && port.kind != PortKind::State;
+        let sources = packed.ports.iter().filter(is_given);
         let ranges = sources.map(|port| {
             let count = port.shape.iter().map(|&extent| extent as usize).product();
             (port.name.clone(), (count, port.range.expect("declared")))
@@ -180,9 +190,16 @@ fn run_plan(packed: &Packed, plan: &PlanData) -> slot::Outputs {
     let zip = |a: &[f64], b: &[f64], combine: fn(f64, f64) -> f64| -> Vec<f64> {
         a.iter().zip(b).map(|(&a, &b)| combine(a, b)).collect()
     };
-    for instruction in &plan.instructions {
+    let mut states: BTreeMap<(u32, u32), Vec<f64>> = BTreeMap::new();
+    let mut loops: Vec<(usize, u32)> = Vec::new();
+    let mut next = 0;
+    while let Some(instruction) = plan.instructions.get(next) {
+        next += 1;
         let get = |buffer: u32| buffers[&buffer].clone();
-        let scalar = || plan.scalars[instruction.b as usize].values[0];
+        let scalar = || match plan.scalars[instruction.b as usize].values.as_slice() {
+            [value] => *value,
+            values => values[step - 1],
+        };
         let turned = || {
             let KeyKind::Galois(element) = plan.keys[instruction.b as usize].kind else {
                 panic!("no rotation key")
@@ -204,6 +221,23 @@ fn run_plan(packed: &Packed, plan: &PlanData) -> slot::Outputs {
                 step += 1;
                 continue;
             }
+            Op::Loop => {
+                loops.push((next, instruction.a - 1));
+                continue;
+            }
+            Op::End => {
+                let (body, left) = loops.pop().expect("an open loop");
+                if left > 0 {
+                    loops.push((body, left - 1));
+                    next = body;
+                }
+                continue;
+            }
+            Op::StateLoad => states[&(instruction.a, instruction.b)].clone(),
+            Op::StateStore => {
+                states.insert((instruction.b, u32::from(instruction.aux)), get(instruction.a));
+                continue;
+            }
             Op::Input => sources.tile(&packed.ports[instruction.a as usize], instruction.b, 0),
             Op::Stream => sources.tile(&packed.ports[instruction.a as usize], instruction.b, step - 1),
             Op::Output | Op::Reveal => {
@@ -218,6 +252,7 @@ fn run_plan(packed: &Packed, plan: &PlanData) -> slot::Outputs {
                 }
                 .expand(slots),
                 ConstantKind::Slots { values } => Contents::Slots(values.clone()).expand(slots),
+                ConstantKind::Fourier(_) => panic!("complex constants have no clear form here"),
             },
             Op::Add | Op::AddPlain => zip(&get(instruction.a), &get(instruction.b), |a, b| a + b),
             Op::Sub | Op::SubPlain => zip(&get(instruction.a), &get(instruction.b), |a, b| a - b),
@@ -230,7 +265,8 @@ fn run_plan(packed: &Packed, plan: &PlanData) -> slot::Outputs {
             Op::Rotate => turned(),
             Op::RotateAcc => onto(turned()),
             Op::LiftAcc => onto(get(instruction.a)),
-            Op::Rescale | Op::Drop | Op::Decompose | Op::ModDown | Op::Relinearize => get(instruction.a),
+            Op::Rescale | Op::Drop | Op::Decompose | Op::ModDown | Op::ModDownRescale => get(instruction.a),
+            Op::Relinearize | Op::RelinearizeRescale => get(instruction.a),
             op => panic!("{op:?} is not expected"),
         };
         buffers.insert(instruction.dst, result);
@@ -239,13 +275,16 @@ fn run_plan(packed: &Packed, plan: &PlanData) -> slot::Outputs {
 }
 
 fn every_frame_agrees(text: &str, steps: u32, slots: u32, radix: Radix) {
-    let graph = tensor_graph(text, steps);
-    let axes = Axes::unify(&graph).expect("axes");
+    every_frame_of(&tensor_graph(text, steps), slots, radix);
+}
+
+fn every_frame_of(graph: &Graph, slots: u32, radix: Radix) {
+    let axes = Axes::unify(graph).expect("axes");
     let frames = Frame::enumerate(&axes, slots);
     assert!(!frames.is_empty());
     for frame in frames {
-        let packed = layout::run(&graph, &axes, &frame, radix).expect("laid out");
-        let difference = difference(&graph, &packed, &run_slots(&packed));
+        let packed = layout::run(graph, &axes, &frame, radix).expect("laid out");
+        let difference = difference(graph, &packed, &run_slots(&packed));
         assert!(difference < 1e-9, "{}: {difference}", frame.describe(&axes));
     }
 }

@@ -1,6 +1,6 @@
 //! The same graph in f64: the oracle of every test.
 //!
-//! [`Reference`] runs a graph of the tensor dialect after differentiation, rolled or unrolled. Before the approximate
+//! [`Reference`] runs a graph of the tensor dialect after differentiation, rolled, unrolled or closed. Before the approximate
 //! pass functions are exact, after it they are polynomials: the difference is what approximation costs.
 //! [`Predictor`] evaluates what the loss compares with its target, for accuracy of trained states.
 
@@ -16,8 +16,9 @@ pub use evaluate::evaluate;
 pub use predict::Predictor;
 
 use crate::approx::{Function, Polynomial};
+use crate::dialect::tensor::Elements;
 use crate::grad::nesterov_gamma;
-use crate::ir::{BlockId, Graph, OpData, OpId, Opcode, Value};
+use crate::ir::{BlockId, ClosedLoop, Graph, OpData, OpId, Opcode, Value};
 use crate::options::TensorData;
 use crate::source::Span;
 
@@ -53,7 +54,8 @@ pub struct Outcome {
     pub outputs: BTreeMap<String, TensorData>,
     /// Reveals in the order in which they happened: one of each name for each epoch.
     pub reveals: Vec<(String, TensorData)>,
-    /// States by name after the last epoch, those that an optimiser added included; empty for an unrolled graph.
+    /// States by name after the last epoch, or of a closed graph after its last step, those that an optimiser added
+    /// included; empty for an unrolled graph.
     pub states: BTreeMap<String, TensorData>,
     /// Arguments of functions, one entry for each place in the source.
     pub observed: Vec<Observed>,
@@ -152,7 +154,15 @@ impl Run<'_, '_> {
 
     fn block(&mut self, block: BlockId) -> Result<(), ReferenceError> {
         let graph = self.graph;
-        graph.block(block).ops.iter().try_for_each(|&op| self.op(op))
+        let ops = &graph.block(block).ops;
+        let closed = ClosedLoop::find(graph, ops);
+        for (position, round) in ClosedLoop::run(closed.as_ref(), ops.len()) {
+            if closed.is_some_and(|closed| closed.start == position) {
+                self.step = round as usize;
+            }
+            self.op(ops[position])?;
+        }
+        Ok(())
     }
 
     /// Runs a region on carried values and gives what it yields, or the values themselves if it yields nothing.
@@ -187,10 +197,22 @@ impl Run<'_, '_> {
                 self.outcome.reveals.push((named(op), data));
                 return Ok(());
             }
-            TrainYield => return Ok(()),
+            TrainYield | TrainEnd => return Ok(()),
+            // The body of a closed loop has its step already.
+            TrainStep if op.int("count").is_some() => return Ok(()),
             TrainStep => {
                 self.step = op.int("index").unwrap_or(0) as usize;
                 return Ok(());
+            }
+            TensorStore => {
+                let data = self.get(op.operands[0])?.clone();
+                self.outcome.states.insert(named(op), data);
+                return Ok(());
+            }
+            TensorState => {
+                let name = named(op);
+                let state = self.outcome.states.get(&name).cloned();
+                state.ok_or(ReferenceError::Missing(name))?
             }
             TrainLoop => return self.train(op),
             TensorInput => {
@@ -203,6 +225,14 @@ impl Run<'_, '_> {
                 let step = op.int("step").map_or(self.step, |step| step as usize);
                 let values = self.batches.batch(&name, step);
                 self.leaf(op, name, values)?
+            }
+            TensorConstant if op.attributes.contains_key("steps") => {
+                let ty = op.results.first().and_then(|&result| graph.ty(result).as_tensor());
+                let (ty, elements) = ty.zip(Elements::of(op)).ok_or(ReferenceError::Operation(op.opcode.name()))?;
+                TensorData {
+                    shape: ty.shape.clone(),
+                    values: elements.at_step(self.step).expand(ty.elements()),
+                }
             }
             TensorStepIndex => TensorData {
                 shape: Vec::new(),

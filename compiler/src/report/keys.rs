@@ -47,6 +47,8 @@ impl KeysReport {
             .map(|key| {
                 let (kind, element, rotation) = match key.kind {
                     KeyKind::Relinearise => ("relinearise", 0, 0),
+                    KeyKind::ToSparse => ("to_sparse", 0, 0),
+                    KeyKind::FromSparse => ("from_sparse", 0, 0),
                     KeyKind::Galois(element) => match rotations.get(&element) {
                         Some(&rotation) => ("rotate", element, rotation),
                         None => {
@@ -55,7 +57,7 @@ impl KeysReport {
                         }
                     },
                 };
-                let bytes = words.switching_key(key.level) * word_bytes;
+                let bytes = words.key(&key) * word_bytes;
                 KeyReport {
                     kind,
                     element,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use cipherloom_plan::{Dst, Op, Operand, Plan};
+use cipherloom_plan::{Dst, Op, Plan};
 use serde::Serialize;
 
 use super::Place;
@@ -101,25 +101,18 @@ impl MemoryReport {
 
 /// What an instruction does to buffers.
 struct Access {
-    reads: [Option<usize>; 3],
+    reads: Vec<usize>,
     writes: Option<usize>,
 }
 
 impl Access {
     fn of(instruction: &cipherloom_plan::Instruction) -> Self {
-        let signature = instruction.op.signature();
-        let read = |operand: Operand, field: u32| {
-            matches!(operand, Operand::Read | Operand::Consume).then_some(field as usize)
-        };
-        let target = instruction.dst as usize;
-        let adds = signature.dst == Dst::Accumulate && !instruction.init();
+        let reads: Vec<usize> = instruction.reads().map(|buffer| buffer as usize).collect();
+        let target = instruction.writes().map(|buffer| buffer as usize);
+        let adds = instruction.op.signature().dst == Dst::Accumulate && !instruction.init();
         Self {
-            reads: [
-                read(signature.a, instruction.a),
-                read(signature.b, instruction.b),
-                adds.then_some(target),
-            ],
-            writes: (signature.dst != Dst::None && !adds).then_some(target),
+            reads,
+            writes: target.filter(|_| !adds),
         }
     }
 }
@@ -172,7 +165,7 @@ impl Peak {
                     live[buffer] = false;
                     during[buffer] = true;
                 });
-                for buffer in access.reads.into_iter().flatten() {
+                for buffer in access.reads {
                     live[buffer] = true;
                     // In place: one range under two names.
                     let same = access.writes.is_some_and(|target| {

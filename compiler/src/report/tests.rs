@@ -121,6 +121,7 @@ fn tiny() -> PlanData {
             security_bits: 0,
             toy: true,
             steps: 2,
+            ephemeral_weight: 0,
         },
         ports: vec![
             port("x", PortKind::Stream, 2, scale, 0.0),

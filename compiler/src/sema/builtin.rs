@@ -42,6 +42,8 @@ const FUNCTIONS: &[Signature] = &[
     function("inverse", (1, 1), FIT, "inverse(z, range: [0.1, 4])"),
     function("inverse_sqrt", (1, 1), FIT, "inverse_sqrt(z, range: [0.1, 4])"),
     function("poly", (2, 2), &[], "poly(z, [0.5, 0.25, 0, -0.02])"),
+    // The same values with room for further products; without a range it is derived.
+    function("bootstrap", (1, 1), &["range"], "bootstrap(w)"),
     // Comparisons: the range is that of the difference.
     function("less", (2, 2), FIT, "less(a, b, range: 2)"),
     function("greater", (2, 2), FIT, "greater(a, b, range: 2)"),

@@ -128,6 +128,7 @@ impl<'a> Checker<'a> {
             "less" | "greater" => return self.comparison(call),
             "max" | "min" => return self.extremum(call),
             "poly" => return self.poly(call),
+            "bootstrap" => return self.bootstrap(call),
             "cross_entropy" => return self.cross_entropy(call),
             "sum" => return self.reduction(call, Opcode::TensorSum),
             "mean" => return self.reduction(call, Opcode::TensorMean),

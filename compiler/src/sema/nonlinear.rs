@@ -3,7 +3,7 @@
 use crate::diagnostic::{Code, Diagnostic};
 use crate::ir::{Attributes, Builder, Opcode, Secrecy, Value};
 use crate::source::Span;
-use crate::syntax::ast::ExpressionKind;
+use crate::syntax::ast::{Expression, ExpressionKind};
 
 use super::call::Call;
 use super::checker::{Checked, Checker, Operand};
@@ -95,36 +95,7 @@ impl<'a> Checker<'a> {
                 degree: None,
             });
         };
-        let (low, high) = match &range.node {
-            ExpressionKind::List(bounds) if bounds.len() == 2 => (
-                self.constant(&bounds[0], "a bound")?,
-                self.constant(&bounds[1], "a bound")?,
-            ),
-            ExpressionKind::List(_) => {
-                return Err(self.report(
-                    Diagnostic::new(Code::Type, "a range has two bounds")
-                        .label(range.span, "not a range")
-                        .remedy("write `range: [low, high]`, or `range: r` for [-r, r]"),
-                ));
-            }
-            _ => {
-                let bound = self.constant(range, "a range")?;
-                if bound <= 0.0 {
-                    return Err(self.report(
-                        Diagnostic::new(Code::Range, "a range must be positive")
-                            .label(range.span, format!("is {bound}"))
-                            .note("`range: r` means the interval [-r, r]"),
-                    ));
-                }
-                (-bound, bound)
-            }
-        };
-        if low >= high {
-            return Err(self.report(
-                Diagnostic::new(Code::Range, format!("the range [{low}, {high}] is empty"))
-                    .label(range.span, "the lower bound must be below the upper one"),
-            ));
-        }
+        let (low, high) = self.interval(range)?;
         if opcode == Opcode::TensorInverse && low <= 0.0 && high >= 0.0 {
             return Err(self.report(
                 Diagnostic::new(
@@ -161,6 +132,72 @@ impl<'a> Checker<'a> {
             error,
             degree,
         })
+    }
+
+    /// The interval that a `range:` states.
+    fn interval(&mut self, range: &'a Expression) -> Checked<(f64, f64)> {
+        let (low, high) = match &range.node {
+            ExpressionKind::List(bounds) if bounds.len() == 2 => (
+                self.constant(&bounds[0], "a bound")?,
+                self.constant(&bounds[1], "a bound")?,
+            ),
+            ExpressionKind::List(_) => {
+                return Err(self.report(
+                    Diagnostic::new(Code::Type, "a range has two bounds")
+                        .label(range.span, "not a range")
+                        .remedy("write `range: [low, high]`, or `range: r` for [-r, r]"),
+                ));
+            }
+            _ => {
+                let bound = self.constant(range, "a range")?;
+                if bound <= 0.0 {
+                    return Err(self.report(
+                        Diagnostic::new(Code::Range, "a range must be positive")
+                            .label(range.span, format!("is {bound}"))
+                            .note("`range: r` means the interval [-r, r]"),
+                    ));
+                }
+                (-bound, bound)
+            }
+        };
+        if low >= high {
+            return Err(self.report(
+                Diagnostic::new(Code::Range, format!("the range [{low}, {high}] is empty"))
+                    .label(range.span, "the lower bound must be below the upper one"),
+            ));
+        }
+        Ok((low, high))
+    }
+
+    /// `bootstrap(x)`: the same values at a higher level.
+    pub fn bootstrap(&mut self, call: &Call<'a>) -> Checked<Operand> {
+        let argument = call.positional[0];
+        let operand = self.expression(argument)?;
+        let described = self.describe(&operand);
+        let value = self.tensor(operand, argument.span)?;
+        let ty = self.ty(value);
+        if ty.secrecy == Secrecy::Public {
+            return Err(self.report(
+                Diagnostic::new(Code::Type, "`bootstrap` of a public value")
+                    .label(argument.span, format!("is {described}"))
+                    .note("a bootstrap gives a ciphertext room for further products; public values need none")
+                    .remedy("leave it out"),
+            ));
+        }
+        let mut attributes = Attributes::new();
+        if let Some(range) = call.named("range") {
+            let (low, high) = self.interval(range)?;
+            attributes = Builder::attributes([("low", low.into()), ("high", high.into())]);
+        }
+        self.emit(
+            call.span,
+            Opcode::TensorBootstrap,
+            &[value],
+            attributes,
+            &ty.shape,
+            ty.secrecy,
+        )
+        .map(Operand::Tensor)
     }
 
     fn fit_error(&mut self, call: &Call<'a>) -> Checked<Option<f64>> {

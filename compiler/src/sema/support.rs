@@ -3,7 +3,7 @@
 //! To lift a refusal, remove its arm here.
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
-use crate::ir::{BlockId, Graph, OpData, Opcode, Secrecy, Type, Value};
+use crate::ir::{BlockId, Graph, OpData, OpId, Opcode, Secrecy, Type, Value};
 
 /// Refuses operations of the `tensor` dialect that cannot be lowered, at the place where the user wrote them.
 pub fn check(graph: &Graph, diagnostics: &mut Diagnostics) {
@@ -86,9 +86,22 @@ fn refusal(graph: &Graph, op: &OpData, in_step: bool) -> Option<(&'static str, &
             "`refresh: client`",
             "leave it out, and train as many steps as the modulus chain carries: `--steps`",
         ),
+        Opcode::TrainLoop if carries_public(graph, op) => (
+            "a public state in a step with `bootstrap`",
+            "compute it from the number of the step, `t`, or declare it `secret`",
+        ),
         Opcode::TensorReveal if in_step => ("`reveal` inside `step`", "reveal in `epoch`, or after `train`"),
         _ => return None,
     })
+}
+
+/// Whether a step with bootstraps, which is compiled once for all steps, changes a value that the compiler has to know.
+fn carries_public(graph: &Graph, op: &OpData) -> bool {
+    let step = graph.block(op.regions[0]);
+    let bootstraps = |op: &OpId| graph.op(*op).opcode == Opcode::TensorBootstrap;
+    let public =
+        |value: &Value| matches!(graph.ty(*value), Type::Tensor(tensor) if tensor.secrecy == Secrecy::Public);
+    step.ops.iter().any(bootstraps) && step.arguments.iter().any(public)
 }
 
 fn feeds_products_only(graph: &Graph, op: &OpData) -> bool {

@@ -40,6 +40,16 @@ impl<'m, W: Word> Context<'m, W> {
         Ok(Self { parameters, ring })
     }
 
+    /// The same ring with only the first `count` special primes and digits of at most as many limbs, for keys capped at
+    /// `cap` or below: what a ciphertext under a secret that is only safe for a small modulus is switched with. Uses
+    /// the tables of this context. Fails where there are not so many special primes or where their product is smaller
+    /// than a digit at the cap.
+    pub fn with_special(&self, count: usize, cap: usize) -> Result<Context<'m, W>, CkksError> {
+        let parameters = self.parameters.with_special(count, cap)?;
+        let ring = self.ring.clone();
+        Ok(Context { parameters, ring })
+    }
+
     /// N.
     pub fn degree(&self) -> usize {
         self.parameters.degree()
@@ -67,10 +77,11 @@ impl<'m, W: Word> Context<'m, W> {
         }
     }
 
-    /// The ring's primes of the special basis.
-    pub(crate) fn special_primes(&self) -> core::ops::Range<usize> {
-        let first = self.parameters.q.len();
-        first..first + self.parameters.special()
+    /// The primes of the limbs of a polynomial in basis qp from a position on.
+    pub(crate) fn primes_from(&self, level: usize, position: usize) -> Primes {
+        (position..self.limbs(level, Basis::Qp))
+            .map(|position| self.prime_at(level, position))
+            .collect()
     }
 
     /// The limbs that digit d of a polynomial at a level covers.
@@ -169,6 +180,9 @@ impl<'m, W: Word> Context<'m, W> {
         )
     }
 }
+
+/// Indices of primes of the ring.
+pub(crate) type Primes = heapless::Vec<usize, { cipherloom_ring::MAX_PRIMES }>;
 
 /// Where a visited limb stands.
 #[derive(Clone, Copy)]

@@ -256,7 +256,7 @@ impl<'m> Encoder<'m> {
     }
 }
 
-fn check_scale(scale: f64) -> Result<(), CkksError> {
+pub(crate) fn check_scale(scale: f64) -> Result<(), CkksError> {
     if !scale.is_finite() {
         return Err(CkksError::NotFinite);
     }
@@ -325,7 +325,7 @@ impl<W: Word> Garner<W> {
 }
 
 /// 5^exponent modulo 2^bits, bits ≤ 63.
-fn power_of_5(exponent: u64, bits: u32) -> u64 {
+pub(crate) fn power_of_5(exponent: u64, bits: u32) -> u64 {
     let (mut result, mut base, mut exponent) = (1u64, 5u64, exponent);
     while exponent > 0 {
         if exponent & 1 == 1 {
@@ -339,7 +339,7 @@ fn power_of_5(exponent: u64, bits: u32) -> u64 {
 
 /// (cos, sin) of 2π·numerator / 2^bits, bits ≥ 3. The angle is brought into [0, π/4] in exact arithmetic first, so that
 /// both parts are correct to the last bit or two.
-fn unit_root(numerator: u64, bits: u32) -> (f64, f64) {
+pub(crate) fn unit_root(numerator: u64, bits: u32) -> (f64, f64) {
     let eighth = 1u64 << (bits - 3);
     let (octant, rest) = (numerator / eighth, numerator % eighth);
     let rest = if octant % 2 == 1 { eighth - rest } else { rest };

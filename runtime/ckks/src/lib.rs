@@ -75,6 +75,7 @@
 )]
 
 pub mod context;
+mod division;
 pub mod encode;
 pub mod encrypt;
 pub mod error;
@@ -85,6 +86,7 @@ pub mod scratch;
 pub mod secret;
 pub mod seed;
 mod small;
+pub mod stream;
 pub mod switch;
 
 pub use context::{Basis, Context};

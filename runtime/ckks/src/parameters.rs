@@ -66,18 +66,42 @@ impl Parameters {
             if self.digit_limbs == 0 {
                 return wrong("a digit has no limbs");
             }
-            // A logarithm is exact enough: at equality the error is the same as just above it.
-            let log2 = |primes: &[u64]| primes.iter().map(|&prime| libm::log2(prime as f64)).sum::<f64>();
-            let special = log2(&self.p);
-            if self
-                .q
-                .chunks(self.digit_limbs as usize)
-                .any(|digit| log2(digit) > special + 1e-9)
-            {
-                return wrong("the special primes are smaller than a digit");
-            }
+            self.check_digits(self.max_level())?;
         }
         Ok(())
+    }
+
+    /// Fails where the special primes are smaller than a digit at a level.
+    fn check_digits(&self, level: usize) -> Result<(), CkksError> {
+        // A logarithm is exact enough: at equality the error is the same as just above it.
+        let log2 = |primes: &[u64]| primes.iter().map(|&prime| libm::log2(prime as f64)).sum::<f64>();
+        let special = log2(&self.p) + 1e-9;
+        let limbs = &self.q[..(level + 1).min(self.q.len())];
+        let mut digits = limbs.chunks(self.digit_limbs.max(1) as usize);
+        if digits.all(|digit| log2(digit) <= special) {
+            Ok(())
+        } else {
+            Err(CkksError::Parameters(
+                "the special primes are smaller than a digit",
+            ))
+        }
+    }
+
+    /// These parameters with the first `count` special primes and digits of at most as many limbs, for keys up to the
+    /// level `cap`.
+    pub(crate) fn with_special(&self, count: usize, cap: usize) -> Result<Self, CkksError> {
+        if count == 0 || count > self.special() {
+            return Err(CkksError::Parameters("there are not so many special primes"));
+        }
+        let highest = self.max_level();
+        if cap > highest {
+            return Err(CkksError::Level { level: cap, highest });
+        }
+        let mut fewer = self.clone();
+        fewer.p.truncate(count);
+        fewer.digit_limbs = self.digit_limbs.min(count as u32);
+        fewer.check_digits(cap)?;
+        Ok(fewer)
     }
 
     /// All primes in the order of the ring: q, then p.

@@ -5,16 +5,15 @@
 
 use crate::Parameters;
 
-/// [`crate::evaluate::rescale`]: 3·N.
+/// [`crate::evaluate::rescale`]: 6·N.
 pub fn rescale_scratch(parameters: &Parameters, _level: usize) -> usize {
-    parameters.words(3)
+    parameters.words(6)
 }
 
-/// [`crate::switch::decompose`]: (l+1)·N + (l+1+K)·N.
+/// [`crate::switch::decompose`]: (l+1+D)·N.
 pub fn decompose_scratch(parameters: &Parameters, level: usize) -> usize {
-    parameters
-        .plaintext_words(level)
-        .saturating_add(parameters.qp_words(level, 0))
+    let limbs = level.saturating_add(1).saturating_add(parameters.digits(level));
+    parameters.words(limbs)
 }
 
 /// [`crate::switch::rotate_acc`]: (l+1+K)·N.
@@ -22,40 +21,47 @@ pub fn rotate_acc_scratch(parameters: &Parameters, level: usize) -> usize {
     parameters.qp_words(level, 0)
 }
 
-/// [`crate::switch::mod_down`]: 2·K·N + (l+1)·N.
-pub fn mod_down_scratch(parameters: &Parameters, level: usize) -> usize {
-    parameters
-        .words(2 * parameters.special())
-        .saturating_add(parameters.plaintext_words(level))
+/// [`crate::switch::mod_down`]: 2·(K+1)·N.
+pub fn mod_down_scratch(parameters: &Parameters, _level: usize) -> usize {
+    parameters.words(2 * (parameters.special() + 1))
 }
 
-/// [`crate::switch::relinearize`]: D·(l+1+K)·N + 2·(l+1+K)·N + max(decompose, mod-down).
+/// [`crate::switch::mod_down_rescale`]: 2·(K+2)·N.
+pub fn mod_down_rescale_scratch(parameters: &Parameters, _level: usize) -> usize {
+    parameters.words(2 * (parameters.special() + 2))
+}
+
+/// A whole key switch: the raised digits, and a little: (D+2)·(l+1+K)·N + (D+K+6)·N.
+fn switch_scratch(parameters: &Parameters, level: usize) -> usize {
+    let digits = parameters.digits(level);
+    parameters
+        .qp_words(level, digits.saturating_add(1))
+        .saturating_add(parameters.words(digits.saturating_add(parameters.special() + 6)))
+}
+
+/// [`crate::switch::relinearize`]: (D+2)·(l+1+K)·N + (D+K+6)·N.
 pub fn relinearize_scratch(parameters: &Parameters, level: usize) -> usize {
-    let inner = decompose_scratch(parameters, level).max(mod_down_scratch(parameters, level));
-    parameters
-        .qp_words(level, parameters.digits(level).saturating_add(1))
-        .saturating_add(inner)
+    switch_scratch(parameters, level)
 }
 
-/// [`crate::switch::rotate`]: decomposed ciphertext + 2·(l+1+K)·N + max(decompose, rotate_acc, mod-down).
+/// [`crate::switch::relinearize_rescale`]: as [`relinearize_scratch`], l the level of the source.
+pub fn relinearize_rescale_scratch(parameters: &Parameters, level: usize) -> usize {
+    switch_scratch(parameters, level)
+}
+
+/// [`crate::switch::rotate`]: as [`relinearize_scratch`].
 pub fn rotate_scratch(parameters: &Parameters, level: usize) -> usize {
-    let inner = decompose_scratch(parameters, level)
-        .max(rotate_acc_scratch(parameters, level))
-        .max(mod_down_scratch(parameters, level));
-    parameters
-        .decomposed_words(level)
-        .saturating_add(parameters.qp_words(level, 1))
-        .saturating_add(inner)
+    switch_scratch(parameters, level)
 }
 
 /// [`crate::switch::switch_secret`]: as [`relinearize_scratch`].
 pub fn switch_secret_scratch(parameters: &Parameters, level: usize) -> usize {
-    relinearize_scratch(parameters, level)
+    switch_scratch(parameters, level)
 }
 
-/// [`crate::evaluate::mod_raise`]: 2·N.
+/// [`crate::evaluate::mod_raise`]: 4·N.
 pub fn mod_raise_scratch(parameters: &Parameters, _level: usize) -> usize {
-    parameters.words(2)
+    parameters.words(4)
 }
 
 /// [`crate::encrypt::encrypt_symmetric`]: N.

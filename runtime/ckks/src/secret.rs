@@ -11,7 +11,7 @@ use rand_core::{Rng, SeedableRng};
 use zeroize::{Zeroize, Zeroizing};
 
 /// Label of the seed that the uniform ternary secret is drawn from, and of the one for sparse secrets.
-const TERNARY_LABEL: u64 = 0;
+pub(crate) const TERNARY_LABEL: u64 = 0;
 const SPARSE_LABEL: u64 = 1;
 
 /// A secret s, in NTT form modulo every prime of the ring, in memory of the caller that is zeroised on drop.
@@ -79,9 +79,18 @@ impl<'m, W: Word> SecretKey<'m, W> {
         ctx.limb(self.limbs, prime)
     }
 
-    /// Fails if the key was made for other parameters.
+    /// Fails if the key was made for other parameters; those of the context may have fewer special primes.
     pub(crate) fn check(&self, ctx: &Context<'_, W>) -> Result<(), CkksError> {
-        exactly("secret key", self.limbs, Self::memory_words(&ctx.parameters))
+        let (expected, actual) = (Self::memory_words(&ctx.parameters), self.limbs.len());
+        if actual >= expected && actual <= ctx.parameters.words(ctx.ring.primes()) {
+            Ok(())
+        } else {
+            Err(CkksError::Length {
+                what: "secret key",
+                expected,
+                actual,
+            })
+        }
     }
 }
 

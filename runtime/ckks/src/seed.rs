@@ -41,10 +41,16 @@ pub(crate) fn uniform_limb<W: Word>(
     prime_index: usize,
     limb: &mut [W],
 ) {
+    let mut rng = uniform_stream(seed, stream, prime_index);
+    sample::uniform(ctx.modulus(prime_index), &mut rng, limb);
+}
+
+/// The generator of [`expand_uniform`].
+pub(crate) fn uniform_stream(seed: &[u8; 32], stream: u64, prime_index: usize) -> ChaCha20Rng {
     debug_assert!(stream < 1 << 56);
     let mut rng = ChaCha20Rng::from_seed(*seed);
     rng.set_stream((stream << PRIME_BITS | prime_index as u64) & !DERIVED);
-    sample::uniform(ctx.modulus(prime_index), &mut rng, limb);
+    rng
 }
 
 /// The seed number `label` (< 2^63) below a parent seed. Neither another child nor the parent follows from it.

@@ -13,16 +13,21 @@
 //! (1 + 2N/3)/12.
 
 mod digits;
+mod product;
 mod whole;
 
 use crate::CkksError;
 use crate::context::{Basis, Context};
+use crate::division::Division;
 use crate::error::{at_least, exactly};
 use crate::keys::check_key;
 use crate::scratch::{
-    decompose_scratch, mod_down_scratch, relinearize_scratch, rotate_acc_scratch, rotate_scratch,
+    decompose_scratch, mod_down_rescale_scratch, mod_down_scratch, relinearize_rescale_scratch,
+    relinearize_scratch, rotate_acc_scratch, rotate_scratch, switch_secret_scratch,
 };
 use cipherloom_ring::{Word, automorphism, basis, limb, parallel};
+use digits::Digits;
+use product::Key;
 
 /// dst = the decomposition of a ciphertext of degree 1: c_0, then, for each prime of basis qp, the limbs of the digits of
 /// c_1, in NTT form, `decomposed_words(level)` words. Scratch: [`crate::scratch::decompose_scratch`].
@@ -44,15 +49,17 @@ pub fn decompose<W: Word>(
         scratch,
         decompose_scratch(&ctx.parameters, level),
     )?;
-    let (coefficients, scratch) = scratch.split_at_mut(words);
-    let (wraps, _) = scratch.split_at_mut(ctx.degree());
-    digits::raise(ctx, level, raised, c1, coefficients, wraps);
-    let limbs = digits::limbs_per_prime(ctx, level);
-    parallel::for_each_limb(raised, limbs * ctx.degree(), |position, raised| {
-        digits::transform(ctx, level, position, raised);
-        if let Some((digit, own)) = digits::own(ctx, level, position, c1) {
-            let n = ctx.degree();
-            raised[digit * n..(digit + 1) * n].copy_from_slice(own);
+    let n = ctx.degree();
+    let digits = Digits::new(ctx, level, c1, scratch);
+    let limbs = ctx.parameters.digits(level);
+    parallel::for_each_limb(raised, basis::GROUP * limbs * n, |index, raised| {
+        let first = index * basis::GROUP;
+        digits.raise(ctx, first, raised);
+        for (position, raised) in (first..).zip(raised.chunks_exact_mut(limbs * n)) {
+            digits.transform(ctx, position, raised);
+            if let Some((digit, own)) = digits.own(ctx, position) {
+                raised[digit * n..(digit + 1) * n].copy_from_slice(own);
+            }
         }
     });
     Ok(())
@@ -84,7 +91,11 @@ pub fn rotate_acc<W: Word>(
     let n = ctx.degree();
     let log_n = ctx.parameters.log_n;
     let (c0, raised) = decomposed.split_at(ctx.parameters.plaintext_words(level));
-    let limbs = digits::limbs_per_prime(ctx, level);
+    let limbs = ctx.parameters.digits(level);
+    let key = Key {
+        words: key,
+        cap: key_cap,
+    };
     let (acc0, acc1) = acc.split_at_mut(ctx.parameters.qp_words(level, 0));
     // One pair of sums for every group of limbs, so that it stays in a cache.
     let (sums0, sums1) = scratch.split_at_mut(scratch.len() / (2 * n) * n);
@@ -93,17 +104,14 @@ pub fn rotate_acc<W: Word>(
     parallel::for_each_chunk_4(parts, |index, [acc0, acc1, sum0, sum1]| {
         for (i, (acc0, acc1)) in acc0.chunks_exact_mut(n).zip(acc1.chunks_exact_mut(n)).enumerate() {
             let position = index * group + i;
-            let modulus = ctx.modulus(ctx.prime_at(level, position));
-            let raised = &raised[position * limbs * n..(position + 1) * limbs * n];
-            digits::key_products(ctx, level, position, raised, None, key, key_cap, [sum0, sum1]);
-            if position <= level {
-                let p = ctx.special_product(modulus);
-                limb::mul_scalar_add_assign(modulus, sum0, ctx.limb(c0, position), p);
-            }
+            let factors = raised[position * limbs * n..(position + 1) * limbs * n].chunks_exact(n);
+            let addends = [Some(c0), None];
+            key.products(ctx, level, position, factors, addends, [sum0, sum1]);
             for (acc, sum) in [(acc0, &*sum0), (acc1, &*sum1)] {
                 if init {
                     automorphism::apply_ntt(log_n, element, acc, sum);
                 } else {
+                    let modulus = ctx.modulus(ctx.prime_at(level, position));
                     automorphism::apply_ntt_add_assign(modulus, log_n, element, acc, sum);
                 }
             }
@@ -153,27 +161,56 @@ pub fn mod_down<W: Word>(
     acc: &[W],
     scratch: &mut [W],
 ) -> Result<(), CkksError> {
-    if ctx.parameters.special() == 0 {
-        return Err(CkksError::NoSpecialPrimes);
-    }
-    ctx.check("destination", dst, level, Basis::Q, 2)?;
-    ctx.check("accumulator", acc, level, Basis::Qp, 2)?;
     let scratch = at_least(
         "mod_down scratch",
         scratch,
         mod_down_scratch(&ctx.parameters, level),
     )?;
-    let n = ctx.degree();
-    let (tail, scratch) = scratch.split_at_mut(ctx.parameters.words(ctx.parameters.special()));
-    let (wraps, _) = scratch.split_at_mut(n);
-    let words = ctx.parameters.plaintext_words(level);
-    let accumulated = acc.chunks_exact(ctx.parameters.qp_words(level, 0));
-    for (dst, acc) in dst.chunks_exact_mut(words).zip(accumulated) {
-        let (src, special) = acc.split_at(words);
-        let primes = ctx.special_primes();
-        basis::scale_ntt_from(&ctx.ring, primes.clone(), tail, special, wraps);
-        basis::divide_round_scaled(&ctx.ring, 0, primes, dst, src, tail, wraps);
+    divide(ctx, level, level + 1, dst, acc, scratch)
+}
+
+/// dst = round(acc / (P·q_level)), degree 1, from basis qp to basis q one level lower: [`mod_down`] and a rescale in one
+/// division. `level` is that of the accumulator, at least 1. Scratch: [`crate::scratch::mod_down_rescale_scratch`].
+///
+/// Error variance: (1 + 2N/3)/12, and the accumulated key-switching error divided by P·q_level.
+pub fn mod_down_rescale<W: Word>(
+    ctx: &Context<'_, W>,
+    level: usize,
+    dst: &mut [W],
+    acc: &[W],
+    scratch: &mut [W],
+) -> Result<(), CkksError> {
+    let kept = Some(level)
+        .filter(|&kept| kept > 0)
+        .ok_or(CkksError::NoLowerLevel)?;
+    let scratch = at_least(
+        "mod_down scratch",
+        scratch,
+        mod_down_rescale_scratch(&ctx.parameters, level),
+    )?;
+    divide(ctx, level, kept, dst, acc, scratch)
+}
+
+/// dst = round(acc / D), D the product of all primes of an accumulator but the first `kept` ones.
+fn divide<W: Word>(
+    ctx: &Context<'_, W>,
+    level: usize,
+    kept: usize,
+    dst: &mut [W],
+    acc: &[W],
+    scratch: &mut [W],
+) -> Result<(), CkksError> {
+    if ctx.parameters.special() == 0 {
+        return Err(CkksError::NoSpecialPrimes);
     }
+    ctx.check("destination", dst, kept - 1, Basis::Q, 2)?;
+    ctx.check("accumulator", acc, level, Basis::Qp, 2)?;
+    let words = ctx.parameters.qp_words(level, 0);
+    let dropped = ctx.primes_from(level, kept);
+    let tails = acc.chunks_exact(words).map(|acc| &acc[kept * ctx.degree()..]);
+    let scratch = &mut scratch[..Division::scratch(ctx, dropped.len(), 2)];
+    let limbs = ctx.limbs(level, Basis::Qp);
+    Division::new(ctx, dropped, tails, scratch).divide(ctx, kept, dst, acc, limbs);
     Ok(())
 }
 
@@ -201,17 +238,59 @@ pub fn relinearize<W: Word>(
         scratch,
         relinearize_scratch(&ctx.parameters, level),
     )?;
-    whole::switch(
-        ctx,
+    let job = whole::Switch {
         level,
-        None,
-        dst,
-        c2,
-        [Some(c0), Some(c1)],
-        key,
-        key_cap,
+        kept: level + 1,
+        element: None,
+        polynomial: c2,
+        addends: [Some(c0), Some(c1)],
+        key: Key {
+            words: key,
+            cap: key_cap,
+        },
+    };
+    whole::switch(ctx, job, dst, scratch);
+    Ok(())
+}
+
+/// dst = a degree-2 ciphertext with its c_2 switched to degree 1, one level lower: [`relinearize`] and a rescale in one
+/// division by P·q_level. `level` is that of the source, at least 1; the key has a cap ≥ level.
+/// Scratch: [`crate::scratch::relinearize_rescale_scratch`].
+///
+/// Error variance: N·σ²·Σ_d D_d² / (12·P²·q_level²) + (1 + 2N/3)/12, and that of the source divided by q_level².
+pub fn relinearize_rescale<W: Word>(
+    ctx: &Context<'_, W>,
+    level: usize,
+    dst: &mut [W],
+    src: &[W],
+    key: &[W],
+    key_cap: usize,
+    scratch: &mut [W],
+) -> Result<(), CkksError> {
+    let lower = level.checked_sub(1).ok_or(CkksError::NoLowerLevel)?;
+    ctx.check("ciphertext", src, level, Basis::Q, 3)?;
+    ctx.check("destination", dst, lower, Basis::Q, 2)?;
+    check_key_at(ctx, level, key_cap, key)?;
+    let words = ctx.parameters.plaintext_words(level);
+    let (c0, rest) = src.split_at(words);
+    let (c1, c2) = rest.split_at(words);
+    let scratch = at_least(
+        "key switching scratch",
         scratch,
-    );
+        relinearize_rescale_scratch(&ctx.parameters, level),
+    )?;
+    let job = whole::Switch {
+        level,
+        kept: level,
+        element: None,
+        polynomial: c2,
+        addends: [Some(c0), Some(c1)],
+        key: Key {
+            words: key,
+            cap: key_cap,
+        },
+    };
+    whole::switch(ctx, job, dst, scratch);
     Ok(())
 }
 
@@ -233,9 +312,20 @@ pub fn switch_secret<W: Word>(
     let scratch = at_least(
         "key switching scratch",
         scratch,
-        relinearize_scratch(&ctx.parameters, level),
+        switch_secret_scratch(&ctx.parameters, level),
     )?;
-    whole::switch(ctx, level, None, dst, c1, [Some(c0), None], key, key_cap, scratch);
+    let job = whole::Switch {
+        level,
+        kept: level + 1,
+        element: None,
+        polynomial: c1,
+        addends: [Some(c0), None],
+        key: Key {
+            words: key,
+            cap: key_cap,
+        },
+    };
+    whole::switch(ctx, job, dst, scratch);
     Ok(())
 }
 
@@ -259,8 +349,18 @@ pub fn rotate<W: Word>(
     check_key_at(ctx, level, key_cap, key)?;
     let scratch = at_least("rotate scratch", scratch, rotate_scratch(&ctx.parameters, level))?;
     let (c0, c1) = src.split_at(ctx.parameters.plaintext_words(level));
-    let addends = [Some(c0), None];
-    whole::switch(ctx, level, Some(element), dst, c1, addends, key, key_cap, scratch);
+    let job = whole::Switch {
+        level,
+        kept: level + 1,
+        element: Some(element),
+        polynomial: c1,
+        addends: [Some(c0), None],
+        key: Key {
+            words: key,
+            cap: key_cap,
+        },
+    };
+    whole::switch(ctx, job, dst, scratch);
     Ok(())
 }
 

@@ -235,21 +235,20 @@ fn scratch_formulas_are_the_published_ones() {
         assert_eq!(p.digits(l), d);
         assert_eq!(p.decomposed_words(l), ((l + 1) + d * (l + 1 + k)) * n);
         assert_eq!(p.switching_key_words(l), d * 2 * (l + 1 + k) * n);
-        assert_eq!(scratch::rescale_scratch(p, l), 3 * n);
-        let decompose = (l + 1) * n + (k + l + 1) * n;
-        assert_eq!(scratch::decompose_scratch(p, l), decompose);
+        assert_eq!(scratch::rescale_scratch(p, l), 6 * n);
+        assert_eq!(scratch::decompose_scratch(p, l), (l + 1 + d) * n);
         assert_eq!(scratch::rotate_acc_scratch(p, l), n * (l + 1 + k));
-        let mod_down = 2 * k * n + (l + 1) * n;
-        assert_eq!(scratch::mod_down_scratch(p, l), mod_down);
-        let inner = decompose.max(mod_down);
-        assert_eq!(
-            scratch::relinearize_scratch(p, l),
-            (d + 2) * (l + 1 + k) * n + inner
-        );
-        assert_eq!(
-            scratch::rotate_scratch(p, l),
-            p.decomposed_words(l) + 2 * (l + 1 + k) * n + inner.max(n * (l + 1 + k))
-        );
+        assert_eq!(scratch::mod_down_scratch(p, l), 2 * (k + 1) * n);
+        assert_eq!(scratch::mod_down_rescale_scratch(p, l), 2 * (k + 2) * n);
+        assert_eq!(scratch::mod_raise_scratch(p, l), 4 * n);
+        for switch in [
+            scratch::rotate_scratch,
+            scratch::relinearize_scratch,
+            scratch::relinearize_rescale_scratch,
+            scratch::switch_secret_scratch,
+        ] {
+            assert_eq!(switch(p, l), ((d + 2) * (l + 1 + k) + d + k + 6) * n);
+        }
     }
 }
 

@@ -1,9 +1,11 @@
 //! The arithmetic of one instruction: operands from the arena, the rest by `cipherloom_ckks`.
 
+mod linear;
+mod switching;
+
 use crate::Keys;
-use crate::arena::{Sources, take};
 use crate::error::Fault;
-use cipherloom_ckks::{Basis, CkksError, Context, Encoder, evaluate, switch};
+use cipherloom_ckks::{Basis, CkksError, Context, Encoder};
 use cipherloom_plan::{Instruction, KeyKind, Op, Plan};
 use cipherloom_ring::Word;
 use core::ops::Range;
@@ -26,6 +28,7 @@ struct SwitchingKey<'k, W> {
     words: &'k [W],
     element: u32,
     cap: usize,
+    special: usize,
 }
 
 impl<'a, W: Word, K: Keys<W>> Machine<'a, W, K> {
@@ -126,16 +129,21 @@ impl<'a, W: Word, K: Keys<W>> Machine<'a, W, K> {
 
     fn key(&self, index: u32) -> Result<SwitchingKey<'a, W>, Fault> {
         let entry = self.plan.key(index as usize).ok_or(Fault::Missing("key"))?;
-        let cap = usize::from(entry.level);
+        let parameters = self.plan.parameters();
         let words = self.keys.key(index as usize).ok_or(Fault::Key(index))?;
-        if words.len() != self.context.parameters.switching_key_words(cap) {
+        if words.len() as u64 != parameters.words().key(&entry) {
             return Err(Fault::Key(index));
         }
         let element = match entry.kind {
-            KeyKind::Relinearise => 0,
             KeyKind::Galois(element) => element,
+            KeyKind::Relinearise | KeyKind::ToSparse | KeyKind::FromSparse => 0,
         };
-        Ok(SwitchingKey { words, element, cap })
+        Ok(SwitchingKey {
+            words,
+            element,
+            cap: usize::from(entry.level),
+            special: usize::from(entry.kind.special(parameters.special())),
+        })
     }
 
     /// Scalar `index` times its scale, in this step.
@@ -150,234 +158,23 @@ impl<'a, W: Word, K: Keys<W>> Machine<'a, W, K> {
             Op::Encode => self.encode(instruction),
             Op::Add | Op::Sub | Op::Neg => self.linear(instruction),
             Op::AddPlain | Op::SubPlain | Op::MulPlain | Op::MulPlainAcc => self.plaintext(instruction),
+            Op::MulPlainSum => self.plaintext_sum(instruction),
             Op::AddScalar | Op::MulScalar => self.scalars(instruction, step),
             Op::MulI => self.mul_i(instruction),
             Op::Mul | Op::MulAcc | Op::Square => self.product(instruction),
-            Op::Rescale | Op::Drop => self.level(instruction),
-            Op::Decompose | Op::RotateAcc | Op::LiftAcc | Op::ModDown => self.hoisted(instruction),
-            Op::Relinearize | Op::Rotate => self.switched(instruction),
+            Op::Rescale | Op::Drop | Op::ModRaise => self.level(instruction),
+            Op::Decompose | Op::RotateAcc | Op::LiftAcc | Op::ModDown | Op::ModDownRescale => {
+                self.hoisted(instruction)
+            }
+            Op::Relinearize | Op::RelinearizeRescale | Op::Rotate | Op::SwitchSecret => {
+                self.switched(instruction)
+            }
             _ => Err(Fault::Missing("arithmetic operation")),
         }
     }
-
-    fn encode(&mut self, instruction: Instruction) -> Result<(), Fault> {
-        let Instruction { level, dst, a, .. } = instruction;
-        let basis = basis(instruction);
-        let range = self.value(dst, usize::from(level), 0, basis)?;
-        let constant = self.plan.constant(a as usize).ok_or(Fault::Missing("constant"))?;
-        let slots = self.context.parameters.slots();
-        let (values, scratch) = self.slots.split_at_mut_checked(slots).ok_or(Fault::Bounds)?;
-        constant.fill(values);
-        let dst = self.buffers.get_mut(range).ok_or(Fault::Bounds)?;
-        let (context, scale) = (self.context, constant.scale());
-        self.encoder
-            .encode_real(context, values, scale, usize::from(level), basis, dst, scratch)?;
-        Ok(())
-    }
-
-    fn linear(&mut self, instruction: Instruction) -> Result<(), Fault> {
-        let Instruction { op, a, b, .. } = instruction;
-        let (context, basis) = (self.context, basis(instruction));
-        let (level, degree) = (usize::from(instruction.level), usize::from(instruction.degree()));
-        let to = self.value(instruction.dst, level, degree, basis)?;
-        let b = self.operand(if op == Op::Neg { a } else { b }, level, degree, basis)?;
-        let a = self.operand(a, level, degree, basis)?;
-        let in_place = to == a;
-        let (dst, sources) = take(self.buffers, to)?;
-        let polynomials = degree + 1;
-        match (op, in_place) {
-            (Op::Neg, true) => evaluate::neg_assign(context, level, polynomials, basis, dst)?,
-            (Op::Neg, false) => evaluate::neg(context, level, polynomials, basis, dst, sources.get(a)?)?,
-            (Op::Add, true) => {
-                evaluate::add_assign(context, level, polynomials, basis, dst, sources.get(b)?)?;
-            }
-            (Op::Add, false) => {
-                let (a, b) = (sources.get(a)?, sources.get(b)?);
-                evaluate::add(context, level, polynomials, basis, dst, a, b)?;
-            }
-            (_, true) => evaluate::sub_assign(context, level, polynomials, basis, dst, sources.get(b)?)?,
-            (_, false) => {
-                let (a, b) = (sources.get(a)?, sources.get(b)?);
-                evaluate::sub(context, level, polynomials, basis, dst, a, b)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn plaintext(&mut self, instruction: Instruction) -> Result<(), Fault> {
-        let (context, basis) = (self.context, basis(instruction));
-        let (level, degree) = (usize::from(instruction.level), usize::from(instruction.degree()));
-        let to = match instruction.op == Op::MulPlainAcc && !instruction.init() {
-            true => self.operand(instruction.dst, level, degree, basis)?,
-            false => self.value(instruction.dst, level, degree, basis)?,
-        };
-        let a = self.operand(instruction.a, level, degree, basis)?;
-        let plaintext = self.operand(instruction.b, level, 0, basis)?;
-        let in_place = to == a;
-        let (dst, sources) = take(self.buffers, to)?;
-        let plaintext = sources.get(plaintext)?;
-        match instruction.op {
-            Op::MulPlain if in_place => {
-                evaluate::mul_plain_assign(context, level, degree, basis, dst, plaintext)?;
-            }
-            Op::MulPlain => {
-                evaluate::mul_plain(context, level, degree, basis, dst, sources.get(a)?, plaintext)?;
-            }
-            Op::MulPlainAcc => {
-                let a = sources.get(a)?;
-                match instruction.init() {
-                    true => evaluate::mul_plain(context, level, degree, basis, dst, a, plaintext)?,
-                    false => evaluate::mul_plain_acc(context, level, degree, basis, dst, a, plaintext)?,
-                }
-            }
-            op => {
-                copy_unless(in_place, dst, &sources, a)?;
-                let c0 = dst.get_mut(..plaintext.len()).ok_or(Fault::Bounds)?;
-                match op {
-                    Op::AddPlain => evaluate::add_assign(context, level, 1, basis, c0, plaintext)?,
-                    _ => evaluate::sub_assign(context, level, 1, basis, c0, plaintext)?,
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn scalars(&mut self, instruction: Instruction, step: u32) -> Result<(), Fault> {
-        let context = self.context;
-        let (level, degree) = (usize::from(instruction.level), usize::from(instruction.degree()));
-        let scalar = self.scalar(instruction.b, step)?;
-        let to = self.value(instruction.dst, level, degree, Basis::Q)?;
-        let a = self.operand(instruction.a, level, degree, Basis::Q)?;
-        let in_place = to == a;
-        let (dst, sources) = take(self.buffers, to)?;
-        match (instruction.op, in_place) {
-            (Op::MulScalar, true) => evaluate::mul_scalar_assign(context, level, degree, dst, scalar)?,
-            (Op::MulScalar, false) => {
-                evaluate::mul_scalar(context, level, degree, dst, sources.get(a)?, scalar)?;
-            }
-            _ => {
-                copy_unless(in_place, dst, &sources, a)?;
-                evaluate::add_scalar_assign(context, level, dst, scalar)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn mul_i(&mut self, instruction: Instruction) -> Result<(), Fault> {
-        let (level, degree) = (usize::from(instruction.level), usize::from(instruction.degree()));
-        let to = self.value(instruction.dst, level, degree, Basis::Q)?;
-        let a = self.operand(instruction.a, level, degree, Basis::Q)?;
-        let in_place = to == a;
-        let (dst, sources) = take(self.buffers, to)?;
-        match in_place {
-            true => evaluate::mul_i_assign(self.context, level, degree, dst)?,
-            false => evaluate::mul_i(self.context, level, degree, dst, sources.get(a)?)?,
-        }
-        Ok(())
-    }
-
-    fn product(&mut self, instruction: Instruction) -> Result<(), Fault> {
-        let Instruction { op, a, b, .. } = instruction;
-        let (context, level) = (self.context, usize::from(instruction.level));
-        let to = match op {
-            Op::MulAcc => self.operand(instruction.dst, level, 2, Basis::Q)?,
-            _ => self.value(instruction.dst, level, 2, Basis::Q)?,
-        };
-        let b = self.operand(if op == Op::Square { a } else { b }, level, 1, Basis::Q)?;
-        let a = self.operand(a, level, 1, Basis::Q)?;
-        let (dst, sources) = take(self.buffers, to)?;
-        let (a, b) = (sources.get(a)?, sources.get(b)?);
-        match op {
-            Op::Square => evaluate::square(context, level, dst, a)?,
-            Op::Mul => evaluate::mul(context, level, dst, a, b)?,
-            _ => evaluate::mul_acc(context, level, dst, a, b)?,
-        }
-        Ok(())
-    }
-
-    fn level(&mut self, instruction: Instruction) -> Result<(), Fault> {
-        let (level, degree) = (usize::from(instruction.level), usize::from(instruction.degree()));
-        let from = match instruction.op {
-            Op::Rescale => level + 1,
-            _ => usize::try_from(instruction.b).map_err(|_| Fault::Bounds)?,
-        };
-        let to = self.value(instruction.dst, level, degree, Basis::Q)?;
-        let a = self.operand(instruction.a, from, degree, Basis::Q)?;
-        let (dst, sources) = take(self.buffers, to)?;
-        let src = sources.get(a)?;
-        match instruction.op {
-            Op::Rescale => evaluate::rescale(self.context, from, degree, dst, src, self.scratch)?,
-            _ => evaluate::drop(self.context, from, level, degree, dst, src)?,
-        }
-        Ok(())
-    }
-
-    fn hoisted(&mut self, instruction: Instruction) -> Result<(), Fault> {
-        let Instruction { op, dst, a, .. } = instruction;
-        let (context, level) = (self.context, usize::from(instruction.level));
-        let init = instruction.init();
-        let to = match op {
-            Op::Decompose => self.range(dst, context.parameters.decomposed_words(level))?,
-            Op::ModDown => self.value(dst, level, 1, Basis::Q)?,
-            _ if init => self.value(dst, level, 1, Basis::Qp)?,
-            _ => self.operand(dst, level, 1, Basis::Qp)?,
-        };
-        let a = match op {
-            Op::RotateAcc => self.decomposed(a, level)?,
-            Op::ModDown => self.operand(a, level, 1, Basis::Qp)?,
-            _ => self.operand(a, level, 1, Basis::Q)?,
-        };
-        let key = match op {
-            Op::RotateAcc => Some(self.key(instruction.b)?),
-            _ => None,
-        };
-        let (dst, sources) = take(self.buffers, to)?;
-        let src = sources.get(a)?;
-        match (op, key) {
-            (Op::Decompose, _) => switch::decompose(context, level, dst, src, self.scratch)?,
-            (Op::LiftAcc, _) => switch::lift_acc(context, level, dst, src, init)?,
-            (_, Some(SwitchingKey { words, element, cap })) => {
-                switch::rotate_acc(context, level, element, words, cap, dst, src, init, self.scratch)?;
-            }
-            (_, None) => switch::mod_down(context, level, dst, src, self.scratch)?,
-        }
-        Ok(())
-    }
-
-    fn switched(&mut self, instruction: Instruction) -> Result<(), Fault> {
-        let (context, level) = (self.context, usize::from(instruction.level));
-        let degree = if instruction.op == Op::Relinearize { 2 } else { 1 };
-        let to = self.value(instruction.dst, level, 1, Basis::Q)?;
-        let a = self.operand(instruction.a, level, degree, Basis::Q)?;
-        let SwitchingKey { words, element, cap } = self.key(instruction.b)?;
-        let (dst, sources) = take(self.buffers, to)?;
-        let src = sources.get(a)?;
-        match instruction.op {
-            Op::Relinearize => switch::relinearize(context, level, dst, src, words, cap, self.scratch)?,
-            _ => switch::rotate(context, level, element, dst, src, words, cap, self.scratch)?,
-        }
-        Ok(())
-    }
 }
 
-/// Operations that exist only in place start from a copy.
-fn copy_unless<W: Word>(
-    in_place: bool,
-    dst: &mut [W],
-    sources: &Sources<'_, W>,
-    a: Range<usize>,
-) -> Result<(), Fault> {
-    if in_place {
-        return Ok(());
-    }
-    let source = sources.get(a)?;
-    if source.len() != dst.len() {
-        return Err(Fault::Bounds);
-    }
-    dst.copy_from_slice(source);
-    Ok(())
-}
-
+/// The basis that an instruction names.
 fn basis(instruction: Instruction) -> Basis {
     match instruction.basis() {
         cipherloom_plan::Basis::Q => Basis::Q,

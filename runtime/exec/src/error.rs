@@ -23,6 +23,11 @@ pub enum ExecError {
         /// Elements given.
         given: usize,
     },
+    /// A snapshot is of another plan: this one has no such place.
+    Snapshot {
+        /// The index of an instruction that it names.
+        position: usize,
+    },
     /// An instruction cannot be carried out.
     Instruction {
         /// Its index.
@@ -74,6 +79,12 @@ impl fmt::Display for ExecError {
             Self::Mismatch(what) => write!(f, "the {what} was made for other parameters than the plan's"),
             Self::Memory { what, needed, given } => {
                 write!(f, "{what} has {given} elements where the plan needs {needed}")
+            }
+            Self::Snapshot { position } => {
+                write!(
+                    f,
+                    "the plan has no place like that of the snapshot at instruction {position}"
+                )
             }
             Self::Instruction {
                 position,

@@ -57,7 +57,7 @@ pub enum Event<'e, W> {
         /// The encrypted values.
         ciphertext: &'e [W],
     },
-    /// All states are stored: a place to make them durable.
+    /// A place where the run may be saved and resumed.
     Checkpoint,
     /// A training step begins.
     StepStarted {

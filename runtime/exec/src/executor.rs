@@ -23,22 +23,22 @@ pub struct Options {
 
 /// Executes one plan once.
 pub struct Executor<'a, W: Word, K: Keys<W>> {
-    machine: Machine<'a, W, K>,
-    position: usize,
-    step: Option<u32>,
-    loops: heapless::Vec<OpenLoop, MAX_LOOP_DEPTH>,
+    pub(crate) machine: Machine<'a, W, K>,
+    pub(crate) position: usize,
+    pub(crate) step: Option<u32>,
+    pub(crate) loops: heapless::Vec<OpenLoop, MAX_LOOP_DEPTH>,
     /// The input that the caller was asked for, to be checked before it is used.
-    asked: Option<Asked>,
+    pub(crate) asked: Option<Asked>,
 }
 
-struct OpenLoop {
+pub(crate) struct OpenLoop {
     /// First instruction of the body.
-    body: usize,
+    pub(crate) body: usize,
     /// Runs of the body still to come after the current one.
-    left: u32,
+    pub(crate) left: u32,
 }
 
-struct Asked {
+pub(crate) struct Asked {
     position: usize,
     level: usize,
     range: Range<usize>,

@@ -13,6 +13,9 @@
 //! loop { match executor.next()? { Event::NeedInput { .. } => …, Event::Done => break, … } }
 //! ```
 //!
+//! At an [`Event::Checkpoint`] (or between any two events) a caller may keep [`Executor::snapshot`] and the buffers that are
+//! read later; another executor of the same plan goes on from there after [`Executor::restore`].
+//!
 //! The plan should have passed [`cipherloom_plan::verify()`]; one that has not is run with every operand
 //! checked ([`Options::verified`]). Whatever is wrong (a key is missing, an input is not reduced, a slice is
 //! too short, the plan makes no sense) is an [`ExecError`] that names the instruction; nothing here panics,
@@ -31,15 +34,18 @@ mod error;
 mod event;
 mod executor;
 mod memory;
+mod snapshot;
 
 pub use error::{ExecError, Fault};
 pub use event::Event;
 pub use executor::{Executor, Options};
 pub use memory::{Memory, context_parameters};
+pub use snapshot::Snapshot;
 
 /// Where the executor finds switching keys.
 pub trait Keys<W> {
-    /// The key at `index` of the plan's key table, expanded: `switching_key_words(level of the table)` words.
+    /// The key at `index` of the plan's key table, expanded: as many words as
+    /// [`WordCounts::key`](cipherloom_plan::WordCounts::key) says.
     fn key(&self, index: usize) -> Option<&[W]>;
 }
 

@@ -31,7 +31,7 @@ pub struct Memory {
     pub arena_words: usize,
     /// Words of the arena's buffers alone.
     pub buffer_words: usize,
-    /// `f64`s to encode constants in: N/2 slot values and the encoder's scratch.
+    /// `f64`s to encode constants in: N/2 complex slot values and the encoder's scratch.
     pub slot_f64s: usize,
 }
 
@@ -52,7 +52,7 @@ impl Memory {
             encoder_f64s: Encoder::memory_f64(parameters.log_n),
             arena_words: size(memory.arena_words)?,
             buffer_words: size(memory.buffer_words)?,
-            slot_f64s: parameters.slots() + scratch::encode_scratch(&parameters),
+            slot_f64s: 2 * parameters.slots() + scratch::encode_scratch(&parameters),
         })
     }
 }

@@ -361,3 +361,123 @@ fn hoisted_rotations_share_a_mod_down() {
         },
     );
 }
+
+#[test]
+fn a_sum_of_many_products_in_both_bases() {
+    // 3 and 11 terms, overwriting and adding, and more than any group in which terms may be taken together.
+    for (basis, count) in [(Basis::Q, 3), (Basis::Q, 33), (Basis::Qp, 11)] {
+        // The weights of x, or of y, sum up to at most 17, and their errors with them.
+        check_within(
+            32.0 * BOUND,
+            |toy, x, y| {
+                let qp = if basis == Basis::Qp { AUX_QP } else { 0 };
+                let words = toy.words(TOP, 2, basis);
+                let (terms, sum) = (toy.buffers(count, words), toy.buffer(words));
+                for index in 0..count {
+                    let from = if index % 2 == 0 { x } else { y };
+                    match basis {
+                        Basis::Qp => toy.emit(Op::LiftAcc, TOP, AUX_INIT, terms + index, from, 0),
+                        Basis::Q => toy.emit(Op::Drop, TOP, 0, terms + index, from, u32::from(TOP)),
+                    };
+                }
+                let words = toy.words(TOP, 1, basis);
+                let plains = toy.buffers(count, words);
+                for index in 0..count {
+                    let constant = toy.constant(vec![f64::from(index) / 16.0, -1.0 / 16.0], SCALE);
+                    toy.emit(Op::Encode, TOP, qp, plains + index, constant, 0);
+                }
+                toy.emit(
+                    Op::MulPlainSum,
+                    TOP,
+                    aux_sum(qp | AUX_INIT, 1),
+                    sum,
+                    terms,
+                    plains,
+                );
+                let rest = aux_sum(qp, count as u16 - 1);
+                toy.emit(Op::MulPlainSum, TOP, rest, sum, terms + 1, plains + 1);
+                let out = toy.ct(TOP, 1);
+                match basis {
+                    Basis::Qp => toy.emit(Op::ModDown, TOP, 0, out, sum, 0),
+                    Basis::Q => toy.emit(Op::Drop, TOP, 0, out, sum, u32::from(TOP)),
+                };
+                toy.output("out", out, TOP, P2);
+            },
+            |s| {
+                let term = |index: u32| {
+                    let factor = if s % 2 == 0 { f64::from(index) } else { -1.0 };
+                    factor / 16.0 * if index % 2 == 0 { x(s) } else { y(s) }
+                };
+                ((0..count).map(term).sum(), 0.0)
+            },
+        );
+    }
+}
+
+#[test]
+fn fused_divisions_give_what_two_divisions_give() {
+    check(
+        |toy, x, y| {
+            let key = toy.key(KeyKind::Relinearise, TOP);
+            let rotation = galois_element(u32::from(LOG_N), 3);
+            let rotation = toy.key(KeyKind::Galois(rotation), TOP);
+            let (product, fused) = (toy.ct(TOP, 2), toy.ct(TOP - 1, 1));
+            toy.emit(Op::Mul, TOP, 0, product, x, y);
+            toy.emit(Op::RelinearizeRescale, TOP - 1, 0, fused, product, key);
+            let level = TOP - 1;
+            let decomposed = toy.buffer(toy.words(level, 1, Basis::Q) + 2 * toy.words(level, 1, Basis::Qp));
+            let words = toy.words(level, 2, Basis::Qp);
+            let (acc, weighted) = (toy.buffer(words), toy.buffer(words));
+            let constant = toy.constant(sample(3), SCALE);
+            let plain = toy.plaintext(constant, level, Basis::Qp);
+            toy.emit(Op::Decompose, level, 0, decomposed, fused, 0);
+            toy.emit(Op::RotateAcc, level, AUX_INIT, acc, decomposed, rotation);
+            toy.emit(Op::MulPlain, level, AUX_QP, weighted, acc, plain);
+            let out = toy.ct(level - 1, 1);
+            toy.emit(Op::ModDownRescale, level - 1, 0, out, weighted, 0);
+            let scale = P2 / toy.prime(TOP) * SCALE / toy.prime(level);
+            toy.output("out", out, level - 1, scale);
+        },
+        |s| {
+            let turned = (s + 3) % SLOTS;
+            (x(turned) * y(turned) * z(s), 0.0)
+        },
+    );
+}
+
+#[test]
+fn described_constants_are_complex() {
+    let fourier = Fourier {
+        log_slots: 7,
+        first: 2,
+        last: 6,
+        inverse: false,
+        diagonal: -20,
+        shift: 5,
+        factor: -0.5,
+    };
+    for basis in [Basis::Q, Basis::Qp] {
+        check(
+            |toy, x, _| {
+                let constant = toy.fourier(fourier, SCALE);
+                let plain = toy.plaintext(constant, TOP, basis);
+                let out = toy.ct(TOP, 1);
+                match basis {
+                    Basis::Q => toy.emit(Op::MulPlain, TOP, 0, out, x, plain),
+                    Basis::Qp => {
+                        let words = toy.words(TOP, 2, basis);
+                        let acc = toy.buffer(words);
+                        toy.emit(Op::LiftAcc, TOP, AUX_INIT, acc, x, 0);
+                        toy.emit(Op::MulPlain, TOP, AUX_QP, acc, acc, plain);
+                        toy.emit(Op::ModDown, TOP, 0, out, acc, 0)
+                    }
+                };
+                toy.output("out", out, TOP, P2);
+            },
+            |s| {
+                let (re, im) = cipherloom_plan::fourier::entry(&fourier, s as u32 % 128);
+                (x(s) * re, x(s) * im)
+            },
+        );
+    }
+}

@@ -15,6 +15,45 @@ const ALLOW_TOY: Options = Options {
     verified: true,
 };
 
+/// The instructions of a bootstrap, from a value at the top level.
+fn refreshed(toy: &mut Toy, x: u32) {
+    toy.data.parameters.ephemeral_weight = 32;
+    let keys = [toy.key(KeyKind::ToSparse, 0), toy.key(KeyKind::FromSparse, TOP)];
+    let (bottom, ephemeral) = (toy.ct(0, 1), toy.ct(0, 1));
+    let (raised, main) = (toy.ct(TOP, 1), toy.ct(TOP, 1));
+    toy.emit(Op::Drop, 0, 0, bottom, x, u32::from(TOP));
+    toy.emit(Op::SwitchSecret, 0, 0, ephemeral, bottom, keys[0]);
+    toy.emit(Op::ModRaise, TOP, 0, raised, ephemeral, 0);
+    toy.emit(Op::SwitchSecret, TOP, 0, main, raised, keys[1]);
+    let fourier = Fourier {
+        log_slots: 9,
+        first: 3,
+        last: 6,
+        inverse: true,
+        diagonal: 8,
+        shift: -3,
+        factor: 1.0,
+    };
+    let constant = toy.fourier(fourier, SCALE);
+    let words = toy.words(TOP, 2, Basis::Qp);
+    let [first, second, sum] = [(); 3].map(|()| toy.buffer(words));
+    let plain = toy.plaintext(constant, TOP, Basis::Qp);
+    toy.plaintext(constant, TOP, Basis::Qp);
+    for lifted in [first, second] {
+        toy.emit(Op::LiftAcc, TOP, AUX_INIT, lifted, main, 0);
+    }
+    let aux = aux_sum(AUX_QP | AUX_INIT, 2);
+    toy.emit(Op::MulPlainSum, TOP, aux, sum, first, plain);
+    let (down, squared, out) = (toy.ct(TOP - 1, 1), toy.ct(TOP - 1, 2), toy.ct(TOP - 2, 1));
+    toy.emit(Op::ModDownRescale, TOP - 1, 0, down, sum, 0);
+    toy.emit(Op::Square, TOP - 1, 0, squared, down, 0);
+    // The relinearisation key of the plan.
+    toy.emit(Op::RelinearizeRescale, TOP - 2, 0, out, squared, 0);
+    let scale = SCALE * SCALE / toy.prime(TOP);
+    let scale = scale * scale / toy.prime(TOP - 1);
+    toy.output("refreshed", out, TOP - 2, scale);
+}
+
 /// A plan with an instruction of almost every kind.
 fn varied() -> Toy {
     let mut toy = Toy::new();
@@ -58,6 +97,7 @@ fn varied() -> Toy {
     toy.emit(Op::End, 0, 0, 0, 0, 0);
     let scale = SCALE * SCALE / toy.prime(TOP) * SCALE;
     toy.output("out", linear, TOP - 1, scale);
+    refreshed(&mut toy, x);
     toy
 }
 
@@ -300,6 +340,20 @@ fn scratch_and_sizes_are_those_that_plans_reserve() {
                 assert!(scratch::rotate_scratch(&parameters, level) <= reserved(Op::Rotate));
                 // A rescale is named by the level of its result.
                 assert!(scratch::rescale_scratch(&parameters, level + 1) <= reserved(Op::Rescale));
+                assert!(scratch::mod_raise_scratch(&parameters, level) <= reserved(Op::ModRaise));
+                assert!(scratch::switch_secret_scratch(&parameters, level) <= reserved(Op::SwitchSecret));
+                if let Some(lower) = l.checked_sub(1) {
+                    let reserved = |op| {
+                        counts.scratch(&Instruction {
+                            level: lower,
+                            ..Instruction::new(op)
+                        }) as usize
+                    };
+                    let (relinearize, mod_down) =
+                        (reserved(Op::RelinearizeRescale), reserved(Op::ModDownRescale));
+                    assert!(scratch::relinearize_rescale_scratch(&parameters, level) <= relinearize);
+                    assert!(scratch::mod_down_rescale_scratch(&parameters, level) <= mod_down);
+                }
 
                 use cipherloom_plan::Basis::{Q, Qp};
                 let same = |ckks: usize, plan: u64| assert_eq!(ckks as u64, plan);
@@ -309,6 +363,21 @@ fn scratch_and_sizes_are_those_that_plans_reserve() {
                 same(parameters.decomposed_words(level), counts.decomposed(l));
                 same(parameters.switching_key_words(level), counts.switching_key(l));
             }
+            // The key to the ephemeral secret has one special prime.
+            let mut tables = vec![0_u64; Context::<u64>::memory_words(&parameters)];
+            let context = Context::new(parameters.clone(), &mut tables).unwrap();
+            let few = context.with_special(1, 0).unwrap().parameters;
+            let key = |kind| {
+                counts.key(&Key {
+                    kind,
+                    level: 0,
+                    uses: 1,
+                })
+            };
+            assert_eq!(few.switching_key_words(0) as u64, key(KeyKind::ToSparse));
+            assert_eq!(parameters.switching_key_words(0) as u64, key(KeyKind::FromSparse));
+            let reserved = counts.scratch(&Instruction::new(Op::SwitchSecret));
+            assert!(scratch::switch_secret_scratch(&few, 0) as u64 <= reserved);
             let tables = counts.ring_tables((top + 1 + special) as u64);
             assert!(Context::<u64>::memory_words(&parameters) as u64 <= tables);
         }

@@ -4,7 +4,7 @@
 //! In memory and in a file they are the same packed records, so that what is written is what was used.
 
 use crate::error::{HostError, Result};
-use crate::files::{CiphertextHeader, Container, Form, Kind, Owner, Writer};
+use crate::files::{CiphertextHeader, Container, Form, Kind, Owner, Writer, seal_of};
 use crate::plan_file::PlanFile;
 use cipherloom_exec::context_parameters;
 use cipherloom_plan::{Plan, PortKind};
@@ -218,6 +218,14 @@ impl Ciphertexts {
         Err(HostError::Mismatch(format!(
             "{name}: under another {what} than {other}"
         )))
+    }
+
+    /// Which set it is: the seal of the file that it is in or would be in.
+    pub(crate) fn identity(&self) -> [u8; 32] {
+        match &self.records {
+            Records::Memory(records) => seal_of(self.kind, self.owner, records.iter().map(Vec::as_slice)),
+            Records::File(file) => file.seal(),
+        }
     }
 
     /// Bytes of all records.

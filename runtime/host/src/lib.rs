@@ -5,10 +5,13 @@
 //! of them but `run`; the server does `run` with the plan, the evaluation keys and the inputs, none of which
 //! tell it anything but sizes.
 //!
+//! A long run is a [`Run`] that saves itself to a file and is resumed from it.
+//!
 //! Keys, inputs and outputs live in memory or in files (`FORMATS.md` documents every byte). A file is written
 //! beside its destination and renamed when it is complete, so that nothing that goes wrong harms an existing
 //! file; it is checked whole when it is opened, and carries the hash of the plan that it belongs to.
 
+mod checkpoint;
 mod ciphertexts;
 mod data;
 mod decrypt;
@@ -16,6 +19,7 @@ mod encrypt;
 mod error;
 mod files;
 mod keys;
+mod live;
 mod memory;
 mod plan_file;
 mod progress;
@@ -33,6 +37,6 @@ pub use keys::{EvaluationKeys, generate_evaluation_keys, write_evaluation_keys};
 pub use memory::peak_memory_bytes;
 pub use plan_file::PlanFile;
 pub use progress::{Progress, Silent};
-pub use run::{Outputs, RunOptions, RunReport, run};
+pub use run::{Outputs, Run, RunOptions, RunReport, run};
 pub use secret::{SecretSeed, generate_seed, read_secret_key, write_secret_key};
 pub use tensor::Tensor;

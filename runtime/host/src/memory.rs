@@ -1,28 +1,42 @@
 //! Memory that a plan asks for, and how much this process has used.
 
 use std::ops::{Deref, DerefMut};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use memmap2::MmapMut;
+use rayon::prelude::*;
 
 use crate::error::{HostError, Result};
 
 /// Words for keys, tables and the arena: zero at first, starting on a page, and on huge pages where the system has them.
 /// A limb of 512 KiB on small pages costs more in faults and TLB misses than some kernels cost in arithmetic.
+#[derive(Default)]
 pub(crate) struct Words {
-    memory: MmapMut,
-    count: usize,
+    /// None where there are no words: no mapping is empty.
+    memory: Option<MmapMut>,
 }
 
 impl Words {
     /// `count` zeros, or an error when there is no room for them.
     pub(crate) fn zeroed(what: &'static str, count: usize) -> Result<Self> {
+        if count == 0 {
+            return Ok(Self::default());
+        }
         let bytes = count.saturating_mul(size_of::<u64>());
-        // No mapping is empty.
-        let memory = MmapMut::map_anon(bytes.max(1)).map_err(|_| HostError::Memory { what, bytes })?;
+        let memory = MmapMut::map_anon(bytes).map_err(|_| HostError::Memory { what, bytes })?;
         // Advice: a system without huge pages refuses it, and nothing but speed is lost.
         #[cfg(target_os = "linux")]
         let _ = memory.advise(memmap2::Advice::HugePage);
-        Ok(Self { memory, count })
+        Ok(Self { memory: Some(memory) })
+    }
+
+    /// Has the system provide all pages now, on all threads, and not in the first step of a run.
+    pub(crate) fn touch(&mut self) {
+        // What one thread provides at a time: a huge page; and a word in every small page, should there be none.
+        const PART_WORDS: usize = (2 << 20) / size_of::<u64>();
+        const PAGE_WORDS: usize = (4 << 10) / size_of::<u64>();
+        self.par_chunks_mut(PART_WORDS)
+            .for_each(|part| part.iter_mut().step_by(PAGE_WORDS).for_each(|word| *word = 0));
     }
 }
 
@@ -31,13 +45,43 @@ impl Deref for Words {
 
     fn deref(&self) -> &[u64] {
         // A mapping starts on a page, so it is aligned for words.
-        bytemuck::cast_slice(&self.memory[..self.count * size_of::<u64>()])
+        self.memory.as_deref().map_or(&[], bytemuck::cast_slice)
     }
 }
 
 impl DerefMut for Words {
     fn deref_mut(&mut self) -> &mut [u64] {
-        bytemuck::cast_slice_mut(&mut self.memory[..self.count * size_of::<u64>()])
+        self.memory
+            .as_deref_mut()
+            .map_or(&mut [], bytemuck::cast_slice_mut)
+    }
+}
+
+/// Pieces of memory that tasks hand on to each other. The system clears a page before it is used for the first time, which
+/// takes longer than the arithmetic that fills it.
+pub(crate) struct Pool<T>(Mutex<Vec<T>>);
+
+impl<T> Default for Pool<T> {
+    fn default() -> Self {
+        Self(Mutex::new(Vec::new()))
+    }
+}
+
+impl<T> Pool<T> {
+    /// A piece that was put back, or a new one.
+    pub(crate) fn take(&self, new: impl FnOnce() -> Result<T>) -> Result<T> {
+        let kept = self.pieces().pop();
+        kept.map_or_else(new, Ok)
+    }
+
+    /// Puts a piece back for others.
+    pub(crate) fn put(&self, piece: T) {
+        self.pieces().push(piece);
+    }
+
+    fn pieces(&self) -> MutexGuard<'_, Vec<T>> {
+        // Pushing and popping leave nothing half done, whoever panicked.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

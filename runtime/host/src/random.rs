@@ -18,6 +18,11 @@ impl Master {
         Ok(Self(seed))
     }
 
+    /// The seed itself, for what is drawn once.
+    pub(crate) fn bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
     /// The public seed of task `index`'s uniform polynomials and the generator of its errors. They are
     /// derived apart: who knows the seed learns nothing about the errors.
     pub(crate) fn task(&self, index: usize) -> ([u8; 32], ChaCha20Rng) {

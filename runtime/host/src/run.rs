@@ -1,5 +1,6 @@
 //! The loop around the executor: brings inputs, keeps states, collects outputs.
 
+use crate::checkpoint::{self, Checkpoints};
 use crate::ciphertexts::Ciphertexts;
 use crate::encrypt::Inputs;
 use crate::error::{HostError, Result};
@@ -12,8 +13,8 @@ use cipherloom_ckks::{Context, Encoder};
 use cipherloom_exec::{Event, Executor, Memory, Options, context_parameters};
 use cipherloom_plan::{Plan, PortKind};
 use std::collections::BTreeMap;
-use std::path::Path;
-use std::time::Instant;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 /// How to run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,7 +28,8 @@ pub struct RunOptions {
 /// What a run took.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RunReport {
-    /// Seconds of each training step.
+    /// Seconds of each training step that began in this run (a step in which a checkpoint was taken is not timed when the run is
+    /// resumed from it).
     pub step_seconds: Vec<f64>,
     /// Seconds of the whole run, with building tables and without reading files.
     pub total_seconds: f64,
@@ -79,8 +81,7 @@ fn result_ports(plan: &Plan<'_>) -> impl Iterator<Item = u32> {
         .map(|(index, _)| index)
 }
 
-/// Runs a plan to its end on `options.threads` threads. A tile that is revealed more than once is kept as it
-/// was last. A stream's batch in training step t is t modulo the number of batches that were encrypted.
+/// Runs a plan to its end on `options.threads` threads: [`Run`] without checkpoints.
 pub fn run(
     plan: &PlanFile,
     keys: &EvaluationKeys,
@@ -88,139 +89,218 @@ pub fn run(
     options: RunOptions,
     progress: &mut dyn Progress,
 ) -> Result<(Outputs, RunReport)> {
-    if keys.owner().plan != plan.hash() {
-        return Err(HostError::Mismatch(
-            "the evaluation keys are for another plan".into(),
-        ));
-    }
-    inputs
-        .ciphertexts()
-        .check_owner(keys.owner(), "the evaluation keys")?;
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(options.threads)
-        .build()
-        .map_err(HostError::Threads)?;
-    let threads = pool.current_num_threads();
-    let steps = u64::from(plan.plan().parameters().steps());
-    let (outputs, step_seconds, total_seconds, arena_bytes) = pool.install(|| {
-        phase(progress, "training steps", steps, |progress| {
-            execute(plan, keys, inputs, options, progress)
-        })
-    })?;
-    let report = RunReport {
-        step_seconds,
-        total_seconds,
-        arena_bytes,
-        peak_memory_bytes: peak_memory_bytes(),
-        threads,
-    };
-    Ok((outputs, report))
+    Run::new(plan, keys, inputs, options).start(progress)
 }
 
-/// Packed ciphertexts by port and tile.
-type Records = BTreeMap<(usize, u32), Vec<u8>>;
-
-fn execute(
-    plan: &PlanFile,
-    keys: &EvaluationKeys,
-    inputs: &Inputs,
+/// A run to be started, perhaps from a checkpoint, perhaps leaving checkpoints.
+///
+/// A tile that is revealed more than once is kept as it was last. A stream's batch in training step t is t modulo the number of
+/// batches that were encrypted.
+pub struct Run<'a> {
+    plan: &'a PlanFile,
+    keys: &'a EvaluationKeys,
+    inputs: &'a Inputs,
     options: RunOptions,
-    progress: &mut dyn Progress,
-) -> Result<(Outputs, Vec<f64>, f64, u64)> {
-    let start = Instant::now();
-    let view = plan.plan();
-    let parameters = context_parameters(&view)?;
-    let memory = Memory::of::<u64>(&view)?;
-    let mut tables = Words::zeroed("ring tables", memory.context_words)?;
-    let mut roots = zeroed("encoder table", memory.encoder_f64s)?;
-    let mut arena = Words::zeroed("arena", memory.arena_words)?;
-    let mut slots = zeroed("slots", memory.slot_f64s)?;
-    let encoder = Encoder::new(parameters.log_n, &mut roots).map_err(HostError::ckks("encoder"))?;
-    let context = Context::new(parameters, &mut tables).map_err(HostError::ckks("ring tables"))?;
-    let arena_bytes = size_of_val(&arena[..]) as u64;
-    let executor_options = Options {
-        allow_toy: options.allow_toy,
-        verified: true,
-    };
-    let mut executor = Executor::new(
-        &view,
-        &context,
-        &encoder,
-        &mut arena,
-        &mut slots,
-        keys,
-        executor_options,
-    )?;
+    checkpoint: Option<(PathBuf, Duration)>,
+    resume: Option<PathBuf>,
+}
 
-    let mut states: BTreeMap<(usize, u32), Vec<u64>> = BTreeMap::new();
-    let mut results = Records::new();
-    let mut clock = StepClock::default();
-    loop {
-        match executor.next()? {
-            Event::NeedInput {
-                port,
-                tile,
-                step,
-                level,
-                destination,
-            } => {
-                let level = usize::from(level);
-                match states.get(&(port, tile)) {
-                    Some(kept) => lower(kept, context.degree(), level, destination)?,
-                    None => {
-                        let batches = inputs.ciphertexts().batches(port).unwrap_or(1);
-                        let batch = step.checked_rem(batches).unwrap_or(0);
-                        let port_view = view.port(port);
-                        let name = port_view.as_ref().map_or("", |port| port.name());
-                        inputs.expand(&context, name, (port, batch, tile), level, destination)?;
-                    }
-                }
-            }
-            Event::StoreState {
-                port,
-                tile,
-                ciphertext,
-                ..
-            } => {
-                states.insert((port, tile), ciphertext.to_vec());
-            }
-            Event::Output {
-                port,
-                tile,
-                level,
-                ciphertext,
-                ..
-            }
-            | Event::Reveal {
-                port,
-                tile,
-                level,
-                ciphertext,
-                ..
-            } => {
-                let header = CiphertextHeader {
-                    port: port as u32,
-                    batch: 0,
-                    tile,
-                    level,
-                    form: Form::Full,
-                };
-                results.insert((port, tile), full_record(&context, header, ciphertext));
-            }
-            Event::StepStarted { .. } => {
-                if clock.begin() {
-                    progress.advance(1);
-                }
-            }
-            Event::Checkpoint => (),
-            Event::Done => break,
+impl<'a> Run<'a> {
+    /// A run of a plan from its beginning.
+    pub fn new(
+        plan: &'a PlanFile,
+        keys: &'a EvaluationKeys,
+        inputs: &'a Inputs,
+        options: RunOptions,
+    ) -> Self {
+        Self {
+            plan,
+            keys,
+            inputs,
+            options,
+            checkpoint: None,
+            resume: None,
         }
     }
-    if clock.end() {
-        progress.advance(1);
+
+    /// Saves the run to a file at the plan's `checkpoint` instructions, at those that come at least `every` after the one
+    /// saved last (zero: at each). The file is replaced in one piece: a run that is killed at any time leaves the last whole
+    /// checkpoint. It is left there when the run ends, too.
+    pub fn checkpoint_to(mut self, path: impl AsRef<Path>, every: Duration) -> Self {
+        self.checkpoint = Some((path.as_ref().to_owned(), every));
+        self
     }
-    let outputs = collect(plan, keys.owner(), results)?;
-    Ok((outputs, clock.seconds, start.elapsed().as_secs_f64(), arena_bytes))
+
+    /// Begins where the checkpoint in a file was taken; the outputs will be the same bit for bit as of a run that was not
+    /// interrupted. The checkpoint must be of this plan and of a run with the same evaluation keys and the same inputs.
+    pub fn resume(mut self, path: impl AsRef<Path>) -> Self {
+        self.resume = Some(path.as_ref().to_owned());
+        self
+    }
+
+    /// Runs to the end of the plan. Progress counts training steps; those before a checkpoint count at once.
+    ///
+    /// # Errors
+    /// [`HostError`] where plan, keys, inputs and checkpoint do not belong together, files cannot be read or written, or
+    /// there is not enough memory.
+    pub fn start(self, progress: &mut dyn Progress) -> Result<(Outputs, RunReport)> {
+        let Self {
+            plan, keys, inputs, ..
+        } = self;
+        if keys.owner().plan != plan.hash() {
+            return Err(HostError::Mismatch(
+                "the evaluation keys are for another plan".into(),
+            ));
+        }
+        inputs
+            .ciphertexts()
+            .check_owner(keys.owner(), "the evaluation keys")?;
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(self.options.threads)
+            .build()
+            .map_err(HostError::Threads)?;
+        let threads = pool.current_num_threads();
+        let steps = u64::from(plan.plan().parameters().steps());
+        let (outputs, step_seconds, total_seconds, arena_bytes) = pool.install(|| {
+            phase(progress, "training steps", steps, |progress| {
+                self.execute(progress)
+            })
+        })?;
+        let report = RunReport {
+            step_seconds,
+            total_seconds,
+            arena_bytes,
+            peak_memory_bytes: peak_memory_bytes(),
+            threads,
+        };
+        Ok((outputs, report))
+    }
+
+    fn execute(&self, progress: &mut dyn Progress) -> Result<(Outputs, Vec<f64>, f64, u64)> {
+        let start = Instant::now();
+        let (plan, keys, inputs) = (self.plan, self.keys, self.inputs);
+        let view = plan.plan();
+        let parameters = context_parameters(&view)?;
+        let memory = Memory::of::<u64>(&view)?;
+        let mut tables = Words::zeroed("ring tables", memory.context_words)?;
+        let mut roots = zeroed("encoder table", memory.encoder_f64s)?;
+        let mut arena = Words::zeroed("arena", memory.arena_words)?;
+        arena.touch();
+        let mut slots = zeroed("slots", memory.slot_f64s)?;
+        let encoder = Encoder::new(parameters.log_n, &mut roots).map_err(HostError::ckks("encoder"))?;
+        let context = Context::new(parameters, &mut tables).map_err(HostError::ckks("ring tables"))?;
+        let arena_bytes = size_of_val(&arena[..]) as u64;
+        let executor_options = Options {
+            allow_toy: self.options.allow_toy,
+            verified: true,
+        };
+        let mut executor = Executor::new(
+            &view,
+            &context,
+            &encoder,
+            &mut arena,
+            &mut slots,
+            keys,
+            executor_options,
+        )?;
+
+        let mut kept = Kept::default();
+        let mut clock = StepClock::of(view.parameters().steps());
+        if let Some(path) = &self.resume {
+            checkpoint::load(path, plan, keys, inputs, &mut executor, &mut kept)?;
+            progress.advance(executor.step().map_or(0, |step| u64::from(step) + 1));
+        }
+        let checkpoints = self.checkpoint.as_ref().map(|(path, every)| {
+            let checkpoints = Checkpoints::new(path, plan, keys, inputs);
+            (checkpoints, *every)
+        });
+        let mut saved: Option<Instant> = None;
+        loop {
+            match executor.next()? {
+                Event::NeedInput {
+                    port,
+                    tile,
+                    step,
+                    level,
+                    destination,
+                } => {
+                    let level = usize::from(level);
+                    match kept.states.get(&(port, tile)) {
+                        Some(state) => lower(state, context.degree(), level, destination)?,
+                        None => {
+                            let batches = inputs.ciphertexts().batches(port).unwrap_or(1);
+                            let batch = step.checked_rem(batches).unwrap_or(0);
+                            let port_view = view.port(port);
+                            let name = port_view.as_ref().map_or("", |port| port.name());
+                            inputs.expand(&context, name, (port, batch, tile), level, destination)?;
+                        }
+                    }
+                }
+                Event::StoreState {
+                    port,
+                    tile,
+                    ciphertext,
+                    ..
+                } => {
+                    let state = kept.states.entry((port, tile)).or_default();
+                    state.clear();
+                    state.extend_from_slice(ciphertext);
+                }
+                Event::Output {
+                    port,
+                    tile,
+                    level,
+                    ciphertext,
+                    ..
+                }
+                | Event::Reveal {
+                    port,
+                    tile,
+                    level,
+                    ciphertext,
+                    ..
+                } => {
+                    let header = CiphertextHeader {
+                        port: port as u32,
+                        batch: 0,
+                        tile,
+                        level,
+                        form: Form::Full,
+                    };
+                    let record = kept.results.entry((port, tile)).or_default();
+                    full_record(&context, header, ciphertext, record);
+                }
+                Event::StepStarted { .. } => {
+                    if clock.begin() {
+                        progress.advance(1);
+                    }
+                }
+                Event::Checkpoint => {
+                    if let Some((checkpoints, every)) = &checkpoints
+                        && saved.is_none_or(|saved| saved.elapsed() >= *every)
+                    {
+                        checkpoints.save(&executor, &kept)?;
+                        saved = Some(Instant::now());
+                    }
+                }
+                Event::Done => break,
+            }
+        }
+        if clock.end() {
+            progress.advance(1);
+        }
+        let outputs = collect(plan, keys.owner(), kept.results)?;
+        Ok((outputs, clock.seconds, start.elapsed().as_secs_f64(), arena_bytes))
+    }
+}
+
+/// What a run has handed out so far, by port and tile.
+#[derive(Default)]
+pub(crate) struct Kept {
+    /// The ciphertexts of states that were stored last.
+    pub(crate) states: BTreeMap<(usize, u32), Vec<u64>>,
+    /// Packed ciphertexts of outputs and reveals.
+    pub(crate) results: BTreeMap<(usize, u32), Vec<u8>>,
 }
 
 /// Copies the limbs up to `level` of a kept ciphertext of degree 1.
@@ -238,7 +318,7 @@ fn lower(kept: &[u64], degree: usize, level: usize, destination: &mut [u64]) -> 
 }
 
 /// Puts the results in the order of the plan's ports.
-fn collect(plan: &PlanFile, owner: Owner, mut results: Records) -> Result<Outputs> {
+fn collect(plan: &PlanFile, owner: Owner, mut results: BTreeMap<(usize, u32), Vec<u8>>) -> Result<Outputs> {
     let view = plan.plan();
     let ports: Vec<(u32, u32, u64)> = result_ports(&view)
         .filter_map(|port| {
@@ -257,13 +337,20 @@ fn collect(plan: &PlanFile, owner: Owner, mut results: Records) -> Result<Output
 }
 
 /// Times training steps: from each step's start to the next one's, or to the end of the run.
-#[derive(Default)]
 struct StepClock {
     begun: Option<Instant>,
     seconds: Vec<f64>,
 }
 
 impl StepClock {
+    /// A clock that has room for so many steps.
+    fn of(steps: u32) -> Self {
+        Self {
+            begun: None,
+            seconds: Vec::with_capacity(steps as usize),
+        }
+    }
+
     /// A step begins; says whether one ended by that.
     fn begin(&mut self) -> bool {
         let ended = self.end();

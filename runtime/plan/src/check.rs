@@ -1,10 +1,14 @@
 //! The rules for records, section by section: every index, level and count is in range, so that readers need not look again.
 
-use crate::error::{Field, PlanError};
-use crate::format::{CONSTANT_BOXES, CONSTANT_SLOTS, ConstantRecord, ParametersRecord, PortRecord, Section};
-use crate::instruction::Instruction;
-use crate::model::{LayoutDim, MAX_LOOP_DEPTH, MAX_PRIMES, MAX_RANK, MAX_REPEATS, PortKind, Repeat};
-use crate::op::{Aux, Dst, Op, Operand};
+mod instructions;
+
+use crate::error::PlanError;
+use crate::format::{
+    CONSTANT_BOXES, CONSTANT_FOURIER, CONSTANT_SLOTS, ConstantRecord, KEY_FROM_SPARSE, KEY_GALOIS,
+    KEY_RELINEARISE, KEY_TO_SPARSE, ParametersRecord, PortRecord, Section,
+};
+use crate::fourier::Fourier;
+use crate::model::{LayoutDim, MAX_PRIMES, MAX_RANK, MAX_REPEATS, PortKind, Repeat};
 use crate::record::Table;
 use crate::view::Plan;
 
@@ -105,6 +109,7 @@ impl Plan<'_> {
             q_count,
             p_count,
             log_scale,
+            ephemeral_weight,
             ..
         } = self.parameters;
         let parameters = Checked {
@@ -124,6 +129,10 @@ impl Plan<'_> {
         parameters.must(toy <= 1, "the toy mark is 0 or 1")?;
         let scale_fits = log_scale.is_finite() && log_scale > 0.0 && log_scale <= 120.0;
         parameters.must(scale_fits, "log2 of the nominal scale is in (0, 120]")?;
+        parameters.must(
+            ephemeral_weight <= 1 << log_n,
+            "the ephemeral secret's weight is at most N",
+        )?;
         let name_exists = self.names.get(..self.parameters.name_bytes as usize).is_some();
         parameters.must(name_exists, "the plan's name is a part of section names")?;
 
@@ -239,13 +248,29 @@ impl Plan<'_> {
         let two_n = 2_u32 << self.parameters.log_n;
         for (check, key) in each(Section::Keys, self.keys.iter()) {
             let is_galois = key.element % 2 == 1 && key.element > 1 && key.element < two_n;
+            let sparse = matches!(key.kind, KEY_TO_SPARSE | KEY_FROM_SPARSE);
+            match key.kind {
+                KEY_GALOIS => check.must(is_galois, "the Galois element is odd, above 1 and below 2N")?,
+                KEY_RELINEARISE | KEY_TO_SPARSE | KEY_FROM_SPARSE => {
+                    check.must(
+                        key.element == 0,
+                        "the element is 0 where the key is no Galois key",
+                    )?;
+                }
+                _ => check.must(false, "the kind is between 0 and 3")?,
+            }
+            check.must(key.reserved == 0, "the reserved field is 0")?;
             check.must(
-                key.element == 0 || is_galois,
-                "the Galois element is odd, above 1 and below 2N",
+                key.level < self.parameters.q_count,
+                "the level is one of the chain",
             )?;
             check.must(
-                key.level < u32::from(self.parameters.q_count),
-                "the level is one of the chain",
+                key.kind != KEY_TO_SPARSE || key.level == 0,
+                "a key to the ephemeral secret is for level 0",
+            )?;
+            check.must(
+                !sparse || self.parameters.ephemeral_weight > 0,
+                "the ephemeral secret has a weight",
             )?;
         }
         Ok(())
@@ -289,7 +314,12 @@ impl Plan<'_> {
                     let unused = offset == 0 && value.to_bits() == 0;
                     check.must(unused, "offset and value are 0 where slots are stored")?;
                 }
-                _ => check.must(false, "the kind is 0 or 1")?,
+                CONSTANT_FOURIER => {
+                    let [.., inverse] = count.to_le_bytes();
+                    check.must(inverse <= 1, "the inverse mark is 0 or 1")?;
+                    check_fourier(check, &constant.fourier(), slots)?;
+                }
+                _ => check.must(false, "the kind is between 0 and 2")?,
             }
         }
         Ok(())
@@ -306,93 +336,6 @@ impl Plan<'_> {
             )?;
             let follows = follows(&mut pools.values, scalar.first, scalar.count, self.values.len());
             check.must(follows, "the values follow those before")?;
-        }
-        Ok(())
-    }
-
-    fn check_instructions(&self) -> Result<(), PlanError> {
-        let mut open: heapless::Vec<u32, MAX_LOOP_DEPTH> = heapless::Vec::new();
-        for (at, record) in (0..).zip(self.instructions.iter()) {
-            let instruction = record.decode().ok_or(PlanError::Opcode {
-                instruction: at,
-                code: record.op,
-            })?;
-            self.check_fields(at, &instruction)?;
-            match instruction.op {
-                Op::Loop => open
-                    .push(at)
-                    .map_err(|_| PlanError::LoopDepth { instruction: at })?,
-                Op::End => drop(open.pop().ok_or(PlanError::UnmatchedEnd { instruction: at })?),
-                _ => {}
-            }
-        }
-        open.last().map_or(Ok(()), |&instruction| {
-            Err(PlanError::UnmatchedLoop { instruction })
-        })
-    }
-
-    /// Every field has a role, or is zero; every index and level is in range.
-    fn check_fields(&self, at: u32, instruction: &Instruction) -> Result<(), PlanError> {
-        let Instruction {
-            op,
-            level,
-            aux,
-            dst,
-            a,
-            b,
-        } = *instruction;
-        let signature = op.signature();
-        let unused = |rest: u32, field| match rest {
-            0 => Ok(()),
-            _ => Err(PlanError::Unused {
-                instruction: at,
-                field,
-            }),
-        };
-        let within = |value: u32, count: usize, section: Section, field: Field| {
-            let error = PlanError::OutOfRange {
-                instruction: at,
-                field,
-                section,
-                value,
-                count: count as u32,
-            };
-            if (value as usize) < count {
-                Ok(())
-            } else {
-                Err(error)
-            }
-        };
-        let levels = usize::from(self.parameters.q_count);
-        match signature.level {
-            true => within(u32::from(level), levels, Section::Primes, Field::Level)?,
-            false => unused(u32::from(level), Field::Level)?,
-        }
-        match signature.aux {
-            Aux::Zero => unused(u32::from(aux), Field::Aux)?,
-            Aux::Flags(flags) => unused(u32::from(aux & !flags), Field::Aux)?,
-            Aux::Tile => {}
-        }
-        match signature.dst {
-            Dst::None => unused(dst, Field::Dst)?,
-            Dst::Write | Dst::InPlace | Dst::Accumulate => {
-                within(dst, self.buffers.len(), Section::Buffers, Field::Dst)?;
-            }
-        }
-        for (operand, value, field) in [(signature.a, a, Field::A), (signature.b, b, Field::B)] {
-            match operand {
-                Operand::None => unused(value, field)?,
-                Operand::Read | Operand::Consume => {
-                    within(value, self.buffers.len(), Section::Buffers, field)?;
-                }
-                Operand::Port => within(value, self.ports.len(), Section::Ports, field)?,
-                Operand::Constant => within(value, self.constants.len(), Section::Constants, field)?,
-                Operand::Scalar => within(value, self.scalars.len(), Section::Scalars, field)?,
-                Operand::Key => within(value, self.keys.len(), Section::Keys, field)?,
-                Operand::Level => within(value, levels, Section::Primes, field)?,
-                Operand::Count if value == 0 => return Err(PlanError::TripCount { instruction: at }),
-                Operand::Count | Operand::Tile => {}
-            }
         }
         Ok(())
     }
@@ -420,6 +363,28 @@ fn boxes_fit(offset: u32, dims: Table<'_, Repeat>, slots: u32) -> bool {
         count = count.saturating_mul(u64::from(dim.count));
     }
     last < u64::from(slots) && count <= u64::from(slots)
+}
+
+/// The rules for a described constant: the stages exist, and the diagonal is one that they have.
+fn check_fourier(check: Checked, fourier: &Fourier, slots: u32) -> Result<(), PlanError> {
+    let Fourier {
+        log_slots,
+        first,
+        last,
+        diagonal,
+        shift,
+        factor,
+        ..
+    } = *fourier;
+    let divides = u32::from(log_slots) <= slots.ilog2();
+    check.must(divides, "the number of described slots divides N/2")?;
+    let ordered = first < last && last <= log_slots;
+    check.must(ordered, "the stages are some of those of the length")?;
+    let exists = diagonal.unsigned_abs() < 1 << last && diagonal.unsigned_abs().is_multiple_of(1 << first);
+    check.must(exists, "the diagonal is one that the stages have")?;
+    let within = shift.unsigned_abs() < 1 << log_slots;
+    check.must(within, "the shift is less than the length")?;
+    check.must(factor != 0.0, "the factor is not 0")
 }
 
 /// Whether a scale means anything; the verifier bounds the scales that come of it.

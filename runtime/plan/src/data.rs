@@ -4,9 +4,10 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 pub use crate::encode::EncodeError;
+pub use crate::fourier::Fourier;
 pub use crate::instruction::Instruction;
 pub use crate::model::{Basis, Buffer, Estimates, Key, KeyKind, LayoutDim, PortKind, Repeat, SourceSpan};
-pub use crate::op::{AUX_DEGREE_2, AUX_INIT, AUX_QP, Op};
+pub use crate::op::{AUX_DEGREE_2, AUX_INIT, AUX_QP, Op, aux_sum};
 use crate::parts::ConstantContents;
 use crate::view::Plan;
 use crate::words::WordCounts;
@@ -57,6 +58,8 @@ pub struct Parameters {
     pub toy: bool,
     /// Training steps that the plan makes; 0 if none.
     pub steps: u32,
+    /// Non-zero coefficients of the ephemeral sparse secret around a `mod_raise`; 0 if there is none.
+    pub ephemeral_weight: u32,
 }
 
 impl Parameters {
@@ -127,6 +130,8 @@ pub enum ConstantKind {
         /// One per slot.
         values: Vec<f64>,
     },
+    /// A diagonal of a product of stages of the special FFT: complex numbers, computed when they are needed.
+    Fourier(Fourier),
 }
 
 /// A vector of public numbers.
@@ -163,6 +168,7 @@ impl PlanData {
                 security_bits: parameters.security_bits(),
                 toy: parameters.toy(),
                 steps: parameters.steps(),
+                ephemeral_weight: parameters.ephemeral_weight(),
             },
             ports: plan
                 .ports()
@@ -198,6 +204,7 @@ impl PlanData {
                         ConstantContents::Slots { values } => ConstantKind::Slots {
                             values: values.iter().collect(),
                         },
+                        ConstantContents::Fourier(fourier) => ConstantKind::Fourier(fourier),
                     },
                     scale: constant.scale(),
                 })

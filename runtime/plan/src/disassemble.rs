@@ -2,8 +2,9 @@
 
 use core::fmt::{self, Write};
 
+use crate::fourier::Fourier;
 use crate::instruction::Instruction;
-use crate::model::KeyKind;
+use crate::model::{KeyKind, Secret};
 use crate::op::{Aux, Dst, Op, Operand};
 use crate::parts::{ConstantContents, PortView};
 use crate::verify::{Interpreter, VerifyCell};
@@ -35,9 +36,13 @@ pub fn disassemble(plan: &Plan<'_>, cells: &mut [VerifyCell], out: &mut impl Wri
         match interpreter.apply(&instruction) {
             Ok(Some(value)) => writeln!(
                 out,
-                "{:gap$}  ; {}, level {}, scale 2^{:.4}",
+                "{:gap$}  ; {}{}, level {}, scale 2^{:.4}",
                 "",
                 value.form,
+                match value.secret {
+                    Secret::Main => "",
+                    Secret::Ephemeral => " under the ephemeral secret",
+                },
                 value.level,
                 libm::log2(value.scale)
             )?,
@@ -93,6 +98,10 @@ fn write_instruction(plan: &Plan<'_>, instruction: &Instruction, out: &mut impl 
         match operand {
             Operand::None => {}
             Operand::Read | Operand::Consume => write!(out, "b{value}")?,
+            Operand::Run => match u32::from(instruction.terms()) {
+                0 | 1 => write!(out, "b{value}")?,
+                terms => write!(out, "b{value}…b{}", value.saturating_add(terms - 1))?,
+            },
             Operand::Port => {
                 out.write_str(plan.port(value as usize).as_ref().map_or("?", PortView::name))?;
             }
@@ -108,6 +117,28 @@ fn write_instruction(plan: &Plan<'_>, instruction: &Instruction, out: &mut impl 
         write!(out, ", level {}", instruction.level)?;
     }
     Ok(())
+}
+
+fn write_fourier(fourier: &Fourier, out: &mut impl Write) -> fmt::Result {
+    let Fourier {
+        log_slots,
+        first,
+        last,
+        inverse,
+        diagonal,
+        shift,
+        factor,
+    } = *fourier;
+    let of = if inverse {
+        "the inverse of stages"
+    } else {
+        "stages"
+    };
+    write!(
+        out,
+        "diagonal {diagonal} of {of} {}…{last} of the FFT of 2^{log_slots} slots, turned right by {shift}, times {factor}",
+        first + 1
+    )
 }
 
 fn write_head(plan: &Plan<'_>, out: &mut impl Write) -> fmt::Result {
@@ -132,6 +163,13 @@ fn write_head(plan: &Plan<'_>, out: &mut impl Write) -> fmt::Result {
         write!(out, "  {name}:")?;
         primes.iter().try_for_each(|prime| write!(out, " {prime}"))?;
         writeln!(out)?;
+    }
+    if parameters.ephemeral_weight() > 0 {
+        writeln!(
+            out,
+            "  ephemeral secret of weight {}",
+            parameters.ephemeral_weight()
+        )?;
     }
     if parameters.steps() > 0 {
         writeln!(out, "  {} training steps", parameters.steps())?;
@@ -167,6 +205,8 @@ fn write_head(plan: &Plan<'_>, out: &mut impl Write) -> fmt::Result {
         match key.kind {
             KeyKind::Relinearise => write!(out, "    k{index}  relinearise")?,
             KeyKind::Galois(element) => write!(out, "    k{index}  Galois element {element}")?,
+            KeyKind::ToSparse => write!(out, "    k{index}  to the ephemeral secret")?,
+            KeyKind::FromSparse => write!(out, "    k{index}  from the ephemeral secret")?,
         }
         writeln!(out, ", level {}, {} uses", key.level, key.uses)?;
     }
@@ -180,6 +220,7 @@ fn write_head(plan: &Plan<'_>, out: &mut impl Write) -> fmt::Result {
                     .try_for_each(|dim| write!(out, " + {}×{}", dim.count, dim.stride))?;
             }
             ConstantContents::Slots { values } => write!(out, "{} stored slots", values.len())?,
+            ConstantContents::Fourier(fourier) => write_fourier(&fourier, out)?,
         }
         writeln!(out, ", scale 2^{:.4}", libm::log2(constant.scale()))?;
     }

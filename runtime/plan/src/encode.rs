@@ -172,6 +172,7 @@ impl PlanData {
             steps: parameters.steps,
             name_bytes,
             log_scale: parameters.log_scale,
+            ephemeral_weight: parameters.ephemeral_weight,
         })
     }
 }
@@ -234,6 +235,7 @@ fn constant_record(constant: &Constant, pools: &mut Pools) -> Result<ConstantRec
                 scale,
             }
         }
+        ConstantKind::Fourier(fourier) => ConstantRecord::of_fourier(fourier, scale),
         ConstantKind::Slots { values } => {
             let (first, count) = append(&mut pools.values, values, Section::Values)?;
             ConstantRecord {

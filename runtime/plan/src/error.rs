@@ -97,6 +97,11 @@ pub enum PlanError {
         /// Which instruction.
         instruction: u32,
     },
+    /// A sum has no term, or more than [`MAX_SUM_TERMS`](crate::MAX_SUM_TERMS).
+    Terms {
+        /// Which instruction.
+        instruction: u32,
+    },
     /// Loops nest deeper than [`MAX_LOOP_DEPTH`](crate::MAX_LOOP_DEPTH).
     LoopDepth {
         /// The loop that is too deep.
@@ -178,6 +183,11 @@ impl fmt::Display for PlanError {
             PlanError::TripCount { instruction } => {
                 write!(f, "instruction {instruction}: the loop runs zero times")
             }
+            PlanError::Terms { instruction } => write!(
+                f,
+                "instruction {instruction}: the sum has not between 1 and {} terms",
+                crate::MAX_SUM_TERMS
+            ),
             PlanError::LoopDepth { instruction } => write!(
                 f,
                 "instruction {instruction}: loops nest deeper than {}",

@@ -1,6 +1,7 @@
 //! The bytes of a plan: header, section directory and records. FORMAT.md is the description for people; this file is
 //! what the reader and the encoder share.
 
+use crate::fourier::Fourier;
 use crate::instruction::Instruction;
 use crate::model::{Buffer, Estimates, Key, KeyKind, LayoutDim, MAX_RANK, PortKind, Repeat, SourceSpan};
 use crate::op::Op;
@@ -9,7 +10,7 @@ use crate::record::{Record, record};
 /// The first eight bytes of a plan.
 pub const MAGIC: [u8; 8] = *b"CLMPLAN\n";
 /// The version of the format that this crate reads and writes.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// Bytes of a hash.
 pub const HASH_BYTES: usize = 32;
 /// Where the hash stands.
@@ -100,6 +101,7 @@ pub(crate) struct ParametersRecord {
     pub steps: u32,
     pub name_bytes: u32,
     pub log_scale: f64,
+    pub ephemeral_weight: u32,
 }
 record!(ParametersRecord {
     word_bits: u8,
@@ -112,6 +114,7 @@ record!(ParametersRecord {
     steps: u32,
     name_bytes: u32,
     log_scale: f64,
+    ephemeral_weight: u32,
 });
 
 #[derive(Clone, Copy, Debug)]
@@ -163,29 +166,43 @@ impl PortRecord {
     }
 }
 
-/// `element` 0 is the relinearisation key.
+/// `kind` of a [`KeyRecord`].
+pub(crate) const KEY_RELINEARISE: u8 = 0;
+/// `kind` of a [`KeyRecord`]; `element` is not 0.
+pub(crate) const KEY_GALOIS: u8 = 1;
+/// `kind` of a [`KeyRecord`].
+pub(crate) const KEY_TO_SPARSE: u8 = 2;
+/// `kind` of a [`KeyRecord`].
+pub(crate) const KEY_FROM_SPARSE: u8 = 3;
+
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct KeyRecord {
+    pub kind: u8,
+    pub level: u8,
+    pub reserved: u16,
     pub element: u32,
-    pub level: u32,
     pub uses: u32,
 }
 record!(KeyRecord {
+    kind: u8,
+    level: u8,
+    reserved: u16,
     element: u32,
-    level: u32,
     uses: u32
 });
 
 impl From<KeyRecord> for Key {
     fn from(record: KeyRecord) -> Key {
-        let kind = if record.element == 0 {
-            KeyKind::Relinearise
-        } else {
-            KeyKind::Galois(record.element)
+        // Parsing refuses unknown kinds.
+        let kind = match record.kind {
+            KEY_GALOIS => KeyKind::Galois(record.element),
+            KEY_TO_SPARSE => KeyKind::ToSparse,
+            KEY_FROM_SPARSE => KeyKind::FromSparse,
+            _ => KeyKind::Relinearise,
         };
         Key {
             kind,
-            level: record.level.min(u32::from(u8::MAX)) as u8,
+            level: record.level,
             uses: record.uses,
         }
     }
@@ -193,13 +210,17 @@ impl From<KeyRecord> for Key {
 
 impl From<Key> for KeyRecord {
     fn from(key: Key) -> KeyRecord {
-        let element = match key.kind {
-            KeyKind::Relinearise => 0,
-            KeyKind::Galois(element) => element,
+        let (kind, element) = match key.kind {
+            KeyKind::Relinearise => (KEY_RELINEARISE, 0),
+            KeyKind::Galois(element) => (KEY_GALOIS, element),
+            KeyKind::ToSparse => (KEY_TO_SPARSE, 0),
+            KeyKind::FromSparse => (KEY_FROM_SPARSE, 0),
         };
         KeyRecord {
+            kind,
+            level: key.level,
+            reserved: 0,
             element,
-            level: u32::from(key.level),
             uses: key.uses,
         }
     }
@@ -209,6 +230,9 @@ impl From<Key> for KeyRecord {
 pub(crate) const CONSTANT_BOXES: u32 = 0;
 /// `kind` of a [`ConstantRecord`]: `first` and `count` name values.
 pub(crate) const CONSTANT_SLOTS: u32 = 1;
+/// `kind` of a [`ConstantRecord`]: `offset` is the diagonal and `first` the shift, both signed; the bytes of `count` are log2
+/// of the length, first stage, last stage and the inverse mark; `value` is the factor.
+pub(crate) const CONSTANT_FOURIER: u32 = 2;
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ConstantRecord {
@@ -227,6 +251,44 @@ record!(ConstantRecord {
     value: f64,
     scale: f64
 });
+
+impl ConstantRecord {
+    /// The description of a constant of kind [`CONSTANT_FOURIER`].
+    pub fn fourier(&self) -> Fourier {
+        let [log_slots, first, last, inverse] = self.count.to_le_bytes();
+        Fourier {
+            log_slots,
+            first,
+            last,
+            inverse: inverse != 0,
+            diagonal: self.offset.cast_signed(),
+            shift: self.first.cast_signed(),
+            factor: self.value,
+        }
+    }
+
+    /// The record of a described constant.
+    #[cfg(feature = "encode")]
+    pub fn of_fourier(fourier: &Fourier, scale: f64) -> Self {
+        let Fourier {
+            log_slots,
+            first,
+            last,
+            inverse,
+            diagonal,
+            shift,
+            factor,
+        } = *fourier;
+        ConstantRecord {
+            kind: CONSTANT_FOURIER,
+            offset: diagonal.cast_unsigned(),
+            first: shift.cast_unsigned(),
+            count: u32::from_le_bytes([log_slots, first, last, u8::from(inverse)]),
+            value: factor,
+            scale,
+        }
+    }
+}
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ScalarRecord {

@@ -1,7 +1,7 @@
 //! One instruction: 16 bytes, every field's role given by the operation's [`Signature`](crate::Signature).
 
 use crate::model::Basis;
-use crate::op::{AUX_DEGREE_2, AUX_INIT, AUX_QP, Aux, Op};
+use crate::op::{AUX_DEGREE_2, AUX_INIT, AUX_QP, Aux, Dst, Op, Operand, aux_count};
 
 /// One instruction. Fields without a role are zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -10,7 +10,8 @@ pub struct Instruction {
     pub op: Op,
     /// The level of the result (of the source, where there is no result).
     pub level: u8,
-    /// Flags ([`AUX_QP`], [`AUX_INIT`], [`AUX_DEGREE_2`]) or a tile.
+    /// Flags ([`AUX_QP`], [`AUX_INIT`], [`AUX_DEGREE_2`]), perhaps with a number of terms
+    /// ([`aux_sum`](crate::aux_sum)), or a tile.
     pub aux: u16,
     /// The destination buffer.
     pub dst: u32,
@@ -35,7 +36,7 @@ impl Instruction {
 
     /// Whether `aux` holds flags and this one is set.
     const fn flag(&self, flag: u16) -> bool {
-        matches!(self.op.signature().aux, Aux::Flags(_)) && self.aux & flag != 0
+        matches!(self.op.signature().aux, Aux::Flags(_) | Aux::Sum(_)) && self.aux & flag != 0
     }
 
     /// The basis that the flag names: of the plaintext made by `encode`, of all operands of the linear operations.
@@ -53,5 +54,45 @@ impl Instruction {
     /// result's degree too.
     pub const fn degree(&self) -> u8 {
         if self.flag(AUX_DEGREE_2) { 2 } else { 1 }
+    }
+
+    /// The terms of a sum; 1 for every other instruction.
+    pub const fn terms(&self) -> u16 {
+        match self.op.signature().aux {
+            Aux::Sum(_) => aux_count(self.aux),
+            _ => 1,
+        }
+    }
+
+    /// The level of the ciphertext that is read: one more than `level` where a rescale is part of the instruction. (`drop`
+    /// and `mod_raise` name it themselves.)
+    pub const fn source_level(&self) -> u8 {
+        match self.op {
+            Op::Rescale | Op::RelinearizeRescale | Op::ModDownRescale => self.level.saturating_add(1),
+            _ => self.level,
+        }
+    }
+
+    /// The buffers that are read, in the order `a`, `b`, then `dst` where it is added to. One may occur more than once.
+    pub fn reads(&self) -> impl Iterator<Item = u32> + use<> {
+        let signature = self.op.signature();
+        let count = u32::from(self.terms());
+        let run = move |operand: Operand, first: u32| {
+            let length = match operand {
+                Operand::Read | Operand::Consume => 1,
+                Operand::Run => count,
+                _ => 0,
+            };
+            first..first.saturating_add(length)
+        };
+        let added_to = signature.dst == Dst::Accumulate && !self.init();
+        run(signature.a, self.a)
+            .chain(run(signature.b, self.b))
+            .chain(added_to.then_some(self.dst))
+    }
+
+    /// The buffer that is written, wholly or by adding to it.
+    pub fn writes(&self) -> Option<u32> {
+        (self.op.signature().dst != Dst::None).then_some(self.dst)
     }
 }

@@ -30,6 +30,7 @@ mod disassemble;
 mod encode;
 mod error;
 mod format;
+pub mod fourier;
 mod instruction;
 mod layout;
 mod model;
@@ -49,13 +50,16 @@ pub use crate::disassemble::disassemble_to_string;
 pub use crate::encode::EncodeError;
 pub use crate::error::{Field, PlanError};
 pub use crate::format::{HASH_BYTES, MAGIC, Section, VERSION};
+pub use crate::fourier::Fourier;
 pub use crate::instruction::Instruction;
 pub use crate::layout::{LayoutError, LayoutView};
 pub use crate::model::{
     Basis, Buffer, Estimates, Key, KeyKind, LayoutDim, MAX_LOOP_DEPTH, MAX_PRIMES, MAX_RANK, MAX_REPEATS,
-    PortKind, Repeat, SourceSpan,
+    PortKind, Repeat, Secret, SourceSpan,
 };
-pub use crate::op::{AUX_DEGREE_2, AUX_INIT, AUX_QP, Aux, Dst, Op, Operand, Signature};
+pub use crate::op::{
+    AUX_DEGREE_2, AUX_INIT, AUX_QP, Aux, Dst, MAX_SUM_TERMS, Op, Operand, Signature, aux_sum,
+};
 pub use crate::parts::{ConstantContents, ConstantView, PortView, ScalarView};
 pub use crate::record::{Record, Table};
 #[cfg(feature = "encode")]

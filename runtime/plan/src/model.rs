@@ -80,13 +80,40 @@ pub struct Repeat {
     pub stride: u32,
 }
 
-/// What a switching key switches from (always to the secret s).
+/// What a switching key switches between. s is the main secret; the ephemeral secret is a sparse one that exists only while
+/// keys are made (sparse-secret encapsulation: Bossuat, Troncoso-Pastoriza, Hubaux, "Bootstrapping for approximate
+/// homomorphic encryption with negligible failure probability by using sparse-secret encapsulation", 2022).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum KeyKind {
-    /// From s², for relinearisation.
+    /// From s² to s, for relinearisation.
     Relinearise,
-    /// From φ_g(s) for this Galois element g (odd, 1 < g < 2N), for rotations and conjugation.
+    /// From φ_g(s) to s for this Galois element g (odd, 1 < g < 2N), for rotations and conjugation (g = 2N − 1).
     Galois(u32),
+    /// From s to the ephemeral secret, at level 0 and with the first special prime alone: a sparse secret hides only under
+    /// a small modulus.
+    ToSparse,
+    /// From the ephemeral secret back to s.
+    FromSparse,
+}
+
+impl KeyKind {
+    /// How many special primes a key of this kind uses, the first ones, where the plan has `all`.
+    pub const fn special(self, all: u8) -> u8 {
+        match self {
+            KeyKind::ToSparse if all > 1 => 1,
+            _ => all,
+        }
+    }
+}
+
+/// The secret that a ciphertext is under.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Secret {
+    /// The key holder's.
+    #[default]
+    Main,
+    /// The sparse one around a `mod_raise`.
+    Ephemeral,
 }
 
 /// One switching key that the plan uses.

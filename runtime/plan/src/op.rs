@@ -7,6 +7,20 @@ pub const AUX_QP: u16 = 1;
 pub const AUX_INIT: u16 = 2;
 /// Flag of `aux`: the ciphertext has degree 2, three polynomials (otherwise degree 1).
 pub const AUX_DEGREE_2: u16 = 4;
+/// Where the number of terms of a sum stands in `aux`, beside the flags: bits 8 to 15.
+const AUX_COUNT_SHIFT: u32 = 8;
+/// The most terms of a `mul_plain_sum`.
+pub const MAX_SUM_TERMS: u16 = 64;
+
+/// `aux` of a sum of `count` terms (1 to [`MAX_SUM_TERMS`]) with these flags.
+pub const fn aux_sum(flags: u16, count: u16) -> u16 {
+    flags | count << AUX_COUNT_SHIFT
+}
+
+/// The number of terms in an `aux` made by [`aux_sum`].
+pub(crate) const fn aux_count(aux: u16) -> u16 {
+    aux >> AUX_COUNT_SHIFT
+}
 
 /// Calls `$callback!` with one row per instruction:
 /// `docs Name = code, "mnemonic", level: bool, aux: Aux, dst: Dst, a: Operand, b: Operand;`.
@@ -58,6 +72,8 @@ macro_rules! for_each_instruction {
             MulScalar = 0x28, "mul_scalar", level: true, aux: Flags(AUX_DEGREE_2), dst: InPlace, a: Read, b: Scalar;
             /// dst = a · i in every slot (the monomial X^(N/2)).
             MulI = 0x29, "mul_i", level: true, aux: Flags(AUX_DEGREE_2), dst: InPlace, a: Read, b: None;
+            /// dst += Σ_(i < count) buffer (a+i) · plaintext buffer (b+i) (dst = with the init flag): one pass over memory.
+            MulPlainSum = 0x2a, "mul_plain_sum", level: true, aux: Sum(AUX_QP | AUX_INIT), dst: Accumulate, a: Run, b: Run;
 
             /// dst = a · b of degree 2 from two ciphertexts of degree 1; the scales multiply.
             Mul = 0x30, "mul", level: true, aux: Zero, dst: Write, a: Read, b: Read;
@@ -70,6 +86,9 @@ macro_rules! for_each_instruction {
             Rescale = 0x40, "rescale", level: true, aux: Flags(AUX_DEGREE_2), dst: Write, a: Read, b: None;
             /// dst = a with the limbs above `level` left out; `b` is a's level (equal levels copy).
             Drop = 0x41, "drop", level: true, aux: Flags(AUX_DEGREE_2), dst: Write, a: Read, b: Level;
+            /// dst = the centred representative of a modulo q_0, taken modulo q_0 … q_level; `b` is a's level, 0. Under the
+            /// ephemeral secret only: decrypts to a's message + q_0 · I with I small because that secret is sparse.
+            ModRaise = 0x42, "mod_raise", level: true, aux: Zero, dst: Write, a: Read, b: Level;
 
             /// dst = a with c1 split into digits raised to basis qp (mod-up), for any number of `rotate_acc`.
             Decompose = 0x50, "decompose", level: true, aux: Zero, dst: Write, a: Read, b: None;
@@ -83,6 +102,13 @@ macro_rules! for_each_instruction {
             Relinearize = 0x54, "relinearize", level: true, aux: Zero, dst: Write, a: Read, b: Key;
             /// dst = automorphism of a, switched back by Galois key `b` (rotation or conjugation).
             Rotate = 0x55, "rotate", level: true, aux: Zero, dst: Write, a: Read, b: Key;
+            /// dst of degree 1 from a of degree 2 at level + 1 with relinearisation key `b`, divided by q_(level+1): one
+            /// division by P · q_(level+1) closes both.
+            RelinearizeRescale = 0x56, "relinearize_rescale", level: true, aux: Zero, dst: Write, a: Read, b: Key;
+            /// dst = a / (P · q_(level+1)), from basis qp at level + 1 to q; a is undefined afterwards.
+            ModDownRescale = 0x57, "mod_down_rescale", level: true, aux: Zero, dst: Write, a: Consume, b: None;
+            /// dst = a under the other secret of key `b`: from the main secret to the ephemeral one or back.
+            SwitchSecret = 0x58, "switch_secret", level: true, aux: Zero, dst: Write, a: Read, b: Key;
         }
     };
 }
@@ -96,6 +122,8 @@ pub enum Operand {
     Read,
     /// A buffer that is read and undefined afterwards.
     Consume,
+    /// The first of as many consecutive buffers as the sum has terms; all are read.
+    Run,
     /// An index into the ports.
     Port,
     /// A tile of the port named by the other operand.
@@ -134,6 +162,8 @@ pub enum Aux {
     Tile,
     /// Any of these flags.
     Flags(u16),
+    /// Any of these flags beside the number of terms, 1 to [`MAX_SUM_TERMS`] (see [`aux_sum`]).
+    Sum(u16),
 }
 
 /// The roles of an instruction's fields.

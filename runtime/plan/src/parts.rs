@@ -1,6 +1,7 @@
 //! The parts of a plan that are more than a record: ports, constants and scalars.
 
-use crate::format::{CONSTANT_BOXES, ConstantRecord, PortRecord, ScalarRecord};
+use crate::format::{CONSTANT_BOXES, CONSTANT_FOURIER, ConstantRecord, PortRecord, ScalarRecord};
+use crate::fourier::{self, Fourier};
 use crate::layout::{LayoutView, for_each_repeat};
 use crate::model::{MAX_REPEATS, PortKind, Repeat};
 use crate::record::Table;
@@ -122,6 +123,8 @@ pub enum ConstantContents<'p> {
         /// One per slot.
         values: Table<'p, f64>,
     },
+    /// Complex numbers computed by [`fourier::entry`].
+    Fourier(Fourier),
 }
 
 impl<'p> ConstantView<'p> {
@@ -147,6 +150,8 @@ impl<'p> ConstantView<'p> {
         if kind == CONSTANT_BOXES {
             let dims = self.plan.repeats.slice(first, count).unwrap_or(Table::new(&[]));
             ConstantContents::Boxes { value, offset, dims }
+        } else if kind == CONSTANT_FOURIER {
+            ConstantContents::Fourier(self.record.fourier())
         } else {
             ConstantContents::Slots {
                 values: self.plan.values.slice(first, count).unwrap_or(Table::new(&[])),
@@ -154,25 +159,50 @@ impl<'p> ConstantView<'p> {
         }
     }
 
-    /// Writes the constant to all slots (`slots` has N/2 entries; a shorter slice gets the first ones).
-    pub fn fill(&self, slots: &mut [f64]) {
+    /// Whether the slots hold complex numbers.
+    pub fn is_complex(&self) -> bool {
+        self.record.kind == CONSTANT_FOURIER
+    }
+
+    /// Writes the constant to all slots, real and imaginary parts apart (N/2 entries each; shorter slices get the first
+    /// ones).
+    pub fn fill(&self, re: &mut [f64], im: &mut [f64]) {
         match self.contents() {
             ConstantContents::Slots { values } => {
-                for block in slots.chunks_mut(values.len().max(1)) {
+                for block in re.chunks_mut(values.len().max(1)) {
                     for (slot, value) in block.iter_mut().zip(values.iter()) {
                         *slot = value;
                     }
                 }
+                im.fill(0.0);
             }
             ConstantContents::Boxes { value, offset, dims } => {
-                slots.fill(0.0);
+                re.fill(0.0);
+                im.fill(0.0);
                 let dims: heapless::Vec<Repeat, MAX_REPEATS> = dims.iter().take(MAX_REPEATS).collect();
                 for_each_repeat(&dims, offset, &mut |slot| {
-                    if let Some(slot) = slots.get_mut(slot as usize) {
+                    if let Some(slot) = re.get_mut(slot as usize) {
                         *slot = value;
                     }
                 });
             }
+            ConstantContents::Fourier(description) => {
+                let slots = 1 << description.log_slots;
+                for (slot, (re, im)) in (0..slots).zip(re.iter_mut().zip(im.iter_mut())) {
+                    (*re, *im) = fourier::entry(&description, slot);
+                }
+                repeat_first(re, slots as usize);
+                repeat_first(im, slots as usize);
+            }
+        }
+    }
+}
+
+/// Repeats the first `count` values to the end.
+fn repeat_first(values: &mut [f64], count: usize) {
+    if let Some((first, rest)) = values.split_at_mut_checked(count) {
+        for block in rest.chunks_mut(count.max(1)) {
+            block.iter_mut().zip(&*first).for_each(|(to, from)| *to = *from);
         }
     }
 }

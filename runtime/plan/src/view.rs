@@ -172,10 +172,10 @@ impl<'p> Plan<'p> {
             scratch_words,
             arena_words: buffer_words.saturating_add(scratch_words),
             table_words: words.ring_tables(self.primes.len() as u64),
-            encoder_f64s: 5 << (self.parameters.log_n - 1),
+            encoder_f64s: 3 << self.parameters.log_n,
             key_words: self
                 .keys()
-                .map(|key| words.switching_key(key.level))
+                .map(|key| words.key(&key))
                 .fold(0, u64::saturating_add),
         }
     }
@@ -192,7 +192,7 @@ pub struct Memory {
     pub arena_words: u64,
     /// The ring's tables.
     pub table_words: u64,
-    /// Numbers of type f64 for the encoder: N for its table, N of scratch and N/2 slots.
+    /// Numbers of type f64 for the encoder: N for its table, N of scratch and N/2 complex slots.
     pub encoder_f64s: u64,
     /// All switching keys, expanded.
     pub key_words: u64,
@@ -273,6 +273,11 @@ impl<'p> ParametersView<'p> {
     /// Training steps that the plan makes; 0 if none.
     pub fn steps(&self) -> u32 {
         self.record.steps
+    }
+
+    /// Non-zero coefficients of the ephemeral sparse secret around a `mod_raise`; 0 if there is none.
+    pub fn ephemeral_weight(&self) -> u32 {
+        self.record.ephemeral_weight
     }
 
     /// The sizes of values under these parameters.

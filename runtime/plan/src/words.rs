@@ -4,7 +4,7 @@
 //! number of digits. Every polynomial takes N words per limb.
 
 use crate::instruction::Instruction;
-use crate::model::Basis;
+use crate::model::{Basis, Key};
 use crate::op::Op;
 
 /// Sizes under given parameters. All in words.
@@ -60,6 +60,13 @@ impl WordCounts {
         2 * self.digits(level) * self.polynomial(level, Basis::Qp)
     }
 
+    /// A switching key of the key table: as [`switching_key`](Self::switching_key), with the special primes that its kind uses.
+    pub const fn key(&self, key: &Key) -> u64 {
+        let special = key.kind.special(self.special as u8) as u64;
+        let words = WordCounts { special, ..*self };
+        words.switching_key(key.level)
+    }
+
     /// The ring's tables for `primes` primes: the powers of a root and their Shoup quotients for each.
     pub const fn ring_tables(&self, primes: u64) -> u64 {
         2 * self.degree * primes
@@ -67,12 +74,17 @@ impl WordCounts {
 
     /// Scratch of `rescale`.
     pub const fn rescale_scratch(&self) -> u64 {
-        3 * self.degree
+        6 * self.degree
     }
 
-    /// Scratch of `decompose`.
+    /// Scratch of `mod_raise`.
+    pub const fn mod_raise_scratch(&self) -> u64 {
+        4 * self.degree
+    }
+
+    /// Scratch of `decompose`: the coefficients of c1 and a limb for each digit.
     pub const fn decompose_scratch(&self, level: u8) -> u64 {
-        self.polynomial(level, Basis::Q) + self.polynomial(level, Basis::Qp)
+        self.polynomial(level, Basis::Q) + self.digits(level) * self.degree
     }
 
     /// Scratch of `rotate_acc`.
@@ -80,39 +92,37 @@ impl WordCounts {
         self.polynomial(level, Basis::Qp)
     }
 
-    /// Scratch of `mod_down`.
-    pub const fn mod_down_scratch(&self, level: u8) -> u64 {
-        2 * self.special * self.degree + self.polynomial(level, Basis::Q)
+    /// Scratch of `mod_down`: for two polynomials, the limbs to divide by and one more.
+    pub const fn mod_down_scratch(&self) -> u64 {
+        2 * (self.special + 1) * self.degree
     }
 
-    /// Scratch of `relinearize`: the digits, an accumulator and the larger of its two steps.
-    pub const fn relinearize_scratch(&self, level: u8) -> u64 {
-        let steps = max(self.decompose_scratch(level), self.mod_down_scratch(level));
-        (self.digits(level) + 2) * self.polynomial(level, Basis::Qp) + steps
+    /// Scratch of `mod_down_rescale`: there is one more limb to divide by.
+    pub const fn mod_down_rescale_scratch(&self) -> u64 {
+        2 * (self.special + 2) * self.degree
     }
 
-    /// Scratch of `rotate`: the decomposed value, an accumulator and the largest of its three steps.
-    pub const fn rotate_scratch(&self, level: u8) -> u64 {
-        let steps = max(self.decompose_scratch(level), self.mod_down_scratch(level));
-        let steps = max(steps, self.rotate_acc_scratch(level));
-        self.decomposed(level) + 2 * self.polynomial(level, Basis::Qp) + steps
+    /// Scratch of `relinearize`, `rotate` and `switch_secret` (with however many special primes), and of
+    /// `relinearize_rescale` from this level: the digits, an accumulator, and a few limbs for the division.
+    pub const fn switch_scratch(&self, level: u8) -> u64 {
+        let digits = self.digits(level);
+        (digits + 2) * self.polynomial(level, Basis::Qp) + (digits + self.special + 6) * self.degree
     }
 
     /// The scratch that an instruction needs.
     pub const fn scratch(&self, instruction: &Instruction) -> u64 {
-        let level = instruction.level;
+        let level = instruction.source_level();
         match instruction.op {
             Op::Rescale => self.rescale_scratch(),
+            Op::ModRaise => self.mod_raise_scratch(),
             Op::Decompose => self.decompose_scratch(level),
             Op::RotateAcc => self.rotate_acc_scratch(level),
-            Op::ModDown => self.mod_down_scratch(level),
-            Op::Relinearize => self.relinearize_scratch(level),
-            Op::Rotate => self.rotate_scratch(level),
+            Op::ModDown => self.mod_down_scratch(),
+            Op::ModDownRescale => self.mod_down_rescale_scratch(),
+            Op::Relinearize | Op::RelinearizeRescale | Op::Rotate | Op::SwitchSecret => {
+                self.switch_scratch(level)
+            }
             _ => 0,
         }
     }
-}
-
-const fn max(a: u64, b: u64) -> u64 {
-    if a > b { a } else { b }
 }

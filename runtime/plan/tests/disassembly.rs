@@ -13,6 +13,13 @@ fn small_plan() {
 }
 
 #[test]
+fn refresh_plan() {
+    let bytes = common::refresh::plan().encode().unwrap();
+    let plan = Plan::parse(&bytes).unwrap();
+    insta::assert_snapshot!(disassemble_to_string(&plan));
+}
+
+#[test]
 fn a_fault_stands_where_it_occurs() {
     let mut data = common::plan();
     data.instructions[common::at::SECOND_RESCALE].aux = AUX_DEGREE_2;

@@ -28,10 +28,14 @@ fn every_instruction_stands_in_the_table() {
         let flags = match signature.aux {
             Aux::Zero => String::new(),
             Aux::Tile => "aux = tile".into(),
-            Aux::Flags(flags) => {
+            Aux::Flags(flags) | Aux::Sum(flags) => {
                 let names = ["qp", "init", "deg 2"];
                 let set = names.iter().enumerate().filter(|(bit, _)| flags >> bit & 1 == 1);
-                set.map(|(_, name)| *name).collect::<Vec<_>>().join(", ")
+                let count = matches!(signature.aux, Aux::Sum(_)).then_some("count");
+                set.map(|(_, name)| *name)
+                    .chain(count)
+                    .collect::<Vec<_>>()
+                    .join(", ")
             }
         };
         assert_eq!(row[3], flags, "{op:?}");

@@ -47,13 +47,15 @@ fn truncation_with_a_right_hash_and_length() {
 
 #[test]
 fn every_flipped_bit() {
-    let mut bytes = common::plan().encode().unwrap();
-    for bit in 0..8 * bytes.len() {
-        bytes[bit / 8] ^= 1 << (bit % 8);
-        assert!(Plan::parse(&bytes).is_err(), "bit {bit}");
-        bytes[bit / 8] ^= 1 << (bit % 8);
+    for data in [common::plan(), common::refresh::plan()] {
+        let mut bytes = data.encode().unwrap();
+        for bit in 0..8 * bytes.len() {
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            assert!(Plan::parse(&bytes).is_err(), "bit {bit}");
+            bytes[bit / 8] ^= 1 << (bit % 8);
+        }
+        assert!(Plan::parse(&bytes).is_ok());
     }
-    assert!(Plan::parse(&bytes).is_ok());
 }
 
 #[test]
@@ -66,8 +68,8 @@ fn header_errors_are_told_apart() {
     };
     assert_eq!(Plan::parse(&changed(0, b'X')).unwrap_err(), PlanError::Magic);
     assert_eq!(
-        Plan::parse(&changed(8, 2)).unwrap_err(),
-        PlanError::Version { found: 2 }
+        Plan::parse(&changed(8, 1)).unwrap_err(),
+        PlanError::Version { found: 1 }
     );
     assert_eq!(
         Plan::parse(&changed(13, 1)).unwrap_err(),
@@ -158,6 +160,22 @@ fn records_that_break_a_rule() {
         (Section::Keys, 1)
     );
     assert_eq!(rule_of(|d| d.keys[1].level = 4), (Section::Keys, 1));
+    assert_eq!(
+        rule_of(|d| d.parameters.ephemeral_weight = 1025),
+        (Section::Parameters, 0)
+    );
+    // No ephemeral secret, or a level at which it would not be safe.
+    for kind in [KeyKind::ToSparse, KeyKind::FromSparse] {
+        assert_eq!(
+            rule_of(|d| (d.keys[3].kind, d.keys[3].level) = (kind, 0)),
+            (Section::Keys, 3)
+        );
+    }
+    let raised = |d: &mut PlanData| {
+        d.parameters.ephemeral_weight = 32;
+        d.keys[3].kind = KeyKind::ToSparse;
+    };
+    assert_eq!(rule_of(raised), (Section::Keys, 3));
     assert_eq!(rule_of(|d| d.constants[1].scale = -1.0), (Section::Constants, 1));
     let three = ConstantKind::Slots { values: vec![1.0; 3] };
     assert_eq!(rule_of(|d| d.constants[1].kind = three), (Section::Constants, 1));
@@ -194,6 +212,106 @@ fn records_that_break_a_rule() {
     assert_eq!(rule_of(|d| d.spans[2].instruction = 26), (Section::Spans, 2));
     assert_eq!(rule_of(|d| d.spans[1].end = 0), (Section::Spans, 1));
     assert_eq!(rule_of(|d| d.estimates.seconds = -1.0), (Section::Estimates, 0));
+}
+
+#[test]
+fn descriptions_of_constants_that_break_a_rule() {
+    let good = Fourier {
+        log_slots: 8,
+        first: 2,
+        last: 5,
+        inverse: false,
+        diagonal: -28,
+        shift: 255,
+        factor: 2.0,
+    };
+    let with = |fourier: Fourier| {
+        let mut data = common::plan();
+        data.constants[1].kind = ConstantKind::Fourier(fourier);
+        Plan::parse(&data.encode().unwrap()).map(|_| ())
+    };
+    assert_eq!(with(good), Ok(()));
+    let bad = [
+        Fourier {
+            log_slots: 10,
+            ..good
+        },
+        Fourier {
+            first: 5,
+            diagonal: 0,
+            ..good
+        },
+        Fourier { last: 9, ..good },
+        Fourier { diagonal: 32, ..good },
+        Fourier { diagonal: 6, ..good },
+        Fourier { shift: 256, ..good },
+        Fourier {
+            shift: i32::MIN,
+            ..good
+        },
+        Fourier {
+            diagonal: i32::MIN,
+            ..good
+        },
+        Fourier { factor: 0.0, ..good },
+        Fourier {
+            factor: f64::NAN,
+            ..good
+        },
+    ];
+    for fourier in bad {
+        assert!(
+            matches!(
+                with(fourier),
+                Err(PlanError::Record {
+                    section: Section::Constants,
+                    index: 1,
+                    ..
+                })
+            ),
+            "{fourier:?}"
+        );
+    }
+}
+
+#[test]
+fn sums_of_too_few_too_many_or_absent_terms() {
+    use common::refresh::{at, plan};
+    let error = |change: &dyn Fn(&mut Instruction)| {
+        let mut data = plan();
+        change(&mut data.instructions[at::SUM]);
+        Plan::parse(&data.encode().unwrap()).unwrap_err()
+    };
+    let instruction = at::SUM as u32;
+    for count in [0, 65, 255] {
+        let terms = error(&|sum| sum.aux = aux_sum(AUX_QP, count));
+        assert_eq!(terms, PlanError::Terms { instruction });
+    }
+    let flag = error(&|sum| sum.aux |= AUX_DEGREE_2);
+    let field = Field::Aux;
+    assert_eq!(flag, PlanError::Unused { instruction, field });
+    for (first, last) in [(12, 13), (u32::MAX, u32::MAX)] {
+        let beyond = PlanError::OutOfRange {
+            instruction,
+            field: Field::B,
+            section: Section::Buffers,
+            value: last,
+            count: 13,
+        };
+        assert_eq!(error(&|sum| sum.b = first), beyond);
+    }
+    let many = error(&|sum| sum.aux = aux_sum(AUX_QP, 64));
+    assert!(
+        matches!(
+            many,
+            PlanError::OutOfRange {
+                field: Field::A,
+                value: 67,
+                ..
+            }
+        ),
+        "{many:?}"
+    );
 }
 
 #[test]
@@ -316,7 +434,13 @@ fn read_everything(bytes: &[u8]) -> bool {
         return false;
     };
     let mut slots = vec![0.0; plan.parameters().slots() as usize];
-    plan.constants().for_each(|constant| constant.fill(&mut slots));
+    let mut imaginary = slots.clone();
+    plan.constants()
+        .for_each(|constant| constant.fill(&mut slots, &mut imaginary));
+    plan.instructions().for_each(|instruction| {
+        let buffers = plan.buffers().len() as u32;
+        assert!(instruction.reads().all(|buffer| buffer < buffers));
+    });
     for port in plan.ports() {
         let mut values = vec![0.0; port.values().min(1 << 16)];
         let layout = port.layout();
@@ -344,7 +468,7 @@ proptest! {
         if framed && bytes.len() > 64 {
             let length = bytes.len() as u64;
             bytes[..8].copy_from_slice(&cipherloom_plan::MAGIC);
-            bytes[8..16].copy_from_slice(&[1, 0, 0, 0, 0, 0, 0, 0]);
+            bytes[8..16].copy_from_slice(&[2, 0, 0, 0, 0, 0, 0, 0]);
             bytes[48..56].copy_from_slice(&length.to_le_bytes());
             bytes[56..64].copy_from_slice(&[13, 0, 0, 0, 0, 0, 0, 0]);
         }
@@ -354,9 +478,11 @@ proptest! {
 
     #[test]
     fn mutated_plans_do_not_panic(
+        refresh in any::<bool>(),
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), any::<bool>()), 1..6),
     ) {
-        let mut bytes = common::plan().encode().unwrap();
+        let plan = if refresh { common::refresh::plan() } else { common::plan() };
+        let mut bytes = plan.encode().unwrap();
         let body = 376..bytes.len();
         for (at, value, flip) in changes {
             let at = body.start + at.index(body.len());
@@ -369,16 +495,18 @@ proptest! {
 
 #[test]
 fn every_byte_changed_with_a_right_hash() {
-    let original = common::plan().encode().unwrap();
-    let mut accepted = 0;
-    for at in 48..original.len() {
-        for change in [1, 0x80, 0xff] {
-            let mut bytes = original.clone();
-            bytes[at] ^= change;
-            common::fix_hash(&mut bytes);
-            accepted += usize::from(read_everything(&bytes));
+    for data in [common::plan(), common::refresh::plan()] {
+        let original = data.encode().unwrap();
+        let mut accepted = 0;
+        for at in 48..original.len() {
+            for change in [1, 0x80, 0xff] {
+                let mut bytes = original.clone();
+                bytes[at] ^= change;
+                common::fix_hash(&mut bytes);
+                accepted += usize::from(read_everything(&bytes));
+            }
         }
+        // Scales, ranges, names, estimates: plenty of bytes may have other values.
+        assert!(accepted > 100, "{accepted}");
     }
-    // Scales, ranges, names, estimates: plenty of bytes may have other values.
-    assert!(accepted > 100, "{accepted}");
 }

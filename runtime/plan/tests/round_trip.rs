@@ -7,14 +7,60 @@ use cipherloom_plan::{Dst, Operand, Plan, disassemble_to_string, verify_alloc};
 use proptest::prelude::*;
 
 #[test]
-fn the_small_plan_comes_back() {
-    let data = common::plan();
-    let bytes = data.encode().unwrap();
+fn the_small_plans_come_back() {
+    for data in [common::plan(), common::refresh::plan()] {
+        let bytes = data.encode().unwrap();
+        let plan = Plan::parse(&bytes).unwrap();
+        assert_eq!(PlanData::from_plan(&plan), data);
+        assert_eq!(PlanData::from_plan(&plan).encode().unwrap(), bytes);
+        assert_eq!(bytes.len() % 8, 0);
+        verify_alloc(&plan).unwrap();
+    }
+}
+
+#[test]
+fn sizes_of_a_plan_with_an_ephemeral_secret() {
+    let bytes = common::refresh::plan().encode().unwrap();
     let plan = Plan::parse(&bytes).unwrap();
-    assert_eq!(PlanData::from_plan(&plan), data);
-    assert_eq!(PlanData::from_plan(&plan).encode().unwrap(), bytes);
-    assert_eq!(bytes.len() % 8, 0);
-    verify_alloc(&plan).unwrap();
+    assert_eq!(plan.parameters().ephemeral_weight(), 32);
+    let memory = plan.memory();
+    // Relinearisation at level 2 with two digits and from_sparse at level 3 likewise; to_sparse has one special prime.
+    assert_eq!(memory.key_words, 2 * (2 * 5 + (1 + 1) + 2 * 6) * 1024);
+    // The key switch at level 3: two digits and two polynomials of 6 limbs, and 2 + 2 + 6 limbs.
+    assert_eq!(memory.scratch_words, (4 * 6 + 10) * 1024);
+    assert_eq!(memory.encoder_f64s, 3 * 1024);
+}
+
+#[test]
+fn instructions_say_what_they_read_and_write() {
+    let instruction = |index: usize| common::refresh::plan().instructions[index];
+    use common::refresh::{at, buffer};
+    let sum = instruction(at::SUM);
+    assert_eq!(sum.terms(), 2);
+    let sources = [
+        buffer::LIFTED,
+        buffer::LIFTED + 1,
+        buffer::DIAGONAL,
+        buffer::DIAGONAL + 1,
+    ];
+    assert!(sum.reads().eq(sources));
+    let adding = Instruction {
+        aux: aux_sum(AUX_QP, 2),
+        ..sum
+    };
+    assert!(adding.reads().eq(sources.into_iter().chain([buffer::SUM])));
+    assert_eq!(sum.writes(), Some(buffer::SUM));
+    let square = instruction(at::SQUARE);
+    assert!(square.reads().eq([buffer::LOW]));
+    assert_eq!(
+        (
+            square.source_level(),
+            instruction(at::RELINEARIZE_RESCALE).source_level()
+        ),
+        (2, 2)
+    );
+    let output = common::plan().instructions[common::at::OUTPUT];
+    assert!(output.reads().eq([common::buffer::W]) && output.writes().is_none());
 }
 
 #[test]
@@ -56,8 +102,8 @@ fn accessors_read_what_was_written() {
         memory.buffer_words,
         (4 + 8 + 12 + 8 + 6 + (3 + 3 * 4) + 3 + 8 + 8 + 6 + 4 + 4 + 2) * 1024
     );
-    // Relinearisation at level 3: 4 digits and 2 polynomials of 5 limbs, and a decomposition of 4 + 5 limbs.
-    assert_eq!(memory.scratch_words, (6 * 5 + 9) * 1024);
+    // Relinearisation at level 3: 4 digits and 2 polynomials of 5 limbs, and 4 + 1 + 6 limbs.
+    assert_eq!(memory.scratch_words, (6 * 5 + 11) * 1024);
     assert_eq!(memory.arena_words, memory.buffer_words + memory.scratch_words);
     assert_eq!(memory.key_words, 2 * (4 * 5 + 2 * (3 * 4) + 2 * 3) * 1024);
     assert_eq!(memory.table_words, 5 * 2 * 1024);
@@ -67,13 +113,16 @@ fn accessors_read_what_was_written() {
 fn constants_fill_slots() {
     let bytes = common::plan().encode().unwrap();
     let plan = Plan::parse(&bytes).unwrap();
-    let mut slots = vec![9.0; 512];
-    plan.constant(0).unwrap().fill(&mut slots);
+    let (mut slots, mut zeros) = (vec![9.0; 512], vec![9.0; 512]);
+    plan.constant(0).unwrap().fill(&mut slots, &mut zeros);
+    assert!(zeros.iter().all(|&zero| zero == 0.0));
     for (slot, &value) in slots.iter().enumerate() {
         let marked = (2..5).contains(&(slot % 128));
         assert_eq!(value, if marked { 0.25 } else { 0.0 }, "slot {slot}");
     }
-    plan.constant(1).unwrap().fill(&mut slots);
+    zeros.fill(9.0);
+    plan.constant(1).unwrap().fill(&mut slots, &mut zeros);
+    assert!(zeros.iter().all(|&zero| zero == 0.0));
     for (slot, &value) in slots.iter().enumerate() {
         assert_eq!(value, [1.0, -2.0, 0.5, 3.25][slot % 4], "slot {slot}");
     }
@@ -122,6 +171,7 @@ fn instruction() -> impl Strategy<Value = Instruction> {
             let operand = |role, value: u32| match role {
                 Operand::None => 0,
                 Operand::Read | Operand::Consume => value % 13,
+                Operand::Run => value % 8,
                 Operand::Port => value % 6,
                 Operand::Constant | Operand::Scalar => value % 2,
                 Operand::Key | Operand::Level => value % 4,
@@ -135,6 +185,7 @@ fn instruction() -> impl Strategy<Value = Instruction> {
                     cipherloom_plan::Aux::Zero => 0,
                     cipherloom_plan::Aux::Tile => aux,
                     cipherloom_plan::Aux::Flags(flags) => aux & flags,
+                    cipherloom_plan::Aux::Sum(flags) => aux_sum(aux & flags, aux % 6 + 1),
                 },
                 dst: if signature.dst == Dst::None { 0 } else { dst },
                 a: operand(signature.a, a),

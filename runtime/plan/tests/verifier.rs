@@ -4,8 +4,8 @@ mod common;
 
 use cipherloom_plan::data::*;
 use cipherloom_plan::verify::Form;
-use cipherloom_plan::{Fault, MAX_LOOP_DEPTH, Plan, VerifyCell, VerifyError, verify, verify_alloc};
-use common::{at, buffer, op};
+use cipherloom_plan::{Fault, MAX_LOOP_DEPTH, Plan, Secret, VerifyCell, VerifyError, verify, verify_alloc};
+use common::{at, buffer, op, refresh};
 
 const FRESH: Form = Form::Ciphertext {
     degree: 1,
@@ -26,6 +26,199 @@ fn fault(change: impl FnOnce(&mut PlanData)) -> (usize, Fault) {
         Err(VerifyError::Instruction { instruction, fault }) => (instruction as usize, fault),
         other => panic!("{other:?}"),
     }
+}
+
+/// The verdict on a changed plan with the instructions of a bootstrap.
+fn refresh_fault(change: impl FnOnce(&mut PlanData)) -> (usize, Fault) {
+    let mut data = refresh::plan();
+    change(&mut data);
+    let bytes = data.encode().unwrap();
+    match verify_alloc(&Plan::parse(&bytes).expect("the change keeps the structure")) {
+        Err(VerifyError::Instruction { instruction, fault }) => (instruction as usize, fault),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A ciphertext under one secret where the instruction takes the other.
+fn wrong_secret(buffer: u32, expected: Secret) -> Fault {
+    let found = match expected {
+        Secret::Main => Secret::Ephemeral,
+        Secret::Ephemeral => Secret::Main,
+    };
+    Fault::Secret {
+        buffer,
+        expected,
+        found,
+    }
+}
+
+#[test]
+fn a_mod_raise_is_under_the_ephemeral_secret_from_level_0() {
+    use refresh::{at, buffer};
+    let found = refresh_fault(|d| d.instructions[at::MOD_RAISE].a = buffer::X);
+    assert_eq!(found, (at::MOD_RAISE, wrong_secret(buffer::X, Secret::Ephemeral)));
+    let found = refresh_fault(|d| d.instructions[at::MOD_RAISE].b = 1);
+    assert_eq!(found, (at::MOD_RAISE, Fault::RaiseLevel { from: 1 }));
+    // Raised twice: the source is at level 3.
+    let twice = |d: &mut PlanData| {
+        d.instructions[at::FROM_SPARSE] = op(Op::ModRaise, 3, 0, buffer::MAIN, buffer::RAISED, 0);
+    };
+    let level = Fault::Level {
+        buffer: buffer::RAISED,
+        expected: 0,
+        found: 3,
+    };
+    assert_eq!(refresh_fault(twice), (at::FROM_SPARSE, level));
+}
+
+#[test]
+fn a_key_takes_a_value_from_one_secret_to_the_other() {
+    use refresh::{at, buffer};
+    let found = refresh_fault(|d| d.instructions[at::TO_SPARSE].b = 2);
+    assert_eq!(found, (at::TO_SPARSE, wrong_secret(buffer::X, Secret::Ephemeral)));
+    let found = refresh_fault(|d| d.instructions[at::FROM_SPARSE].b = 1);
+    let level = Fault::KeyLevel {
+        key: 1,
+        cap: 0,
+        level: 3,
+    };
+    assert_eq!(found, (at::FROM_SPARSE, level));
+    let found = refresh_fault(|d| d.keys[2].level = 2);
+    let level = Fault::KeyLevel {
+        key: 2,
+        cap: 2,
+        level: 3,
+    };
+    assert_eq!(found, (at::FROM_SPARSE, level));
+    let kind = |key, found| Fault::KeyKind { key, found };
+    let found = refresh_fault(|d| d.instructions[at::FROM_SPARSE].b = 0);
+    assert_eq!(found, (at::FROM_SPARSE, kind(0, KeyKind::Relinearise)));
+    let found = refresh_fault(|d| d.instructions[at::RELINEARIZE_RESCALE].b = 2);
+    assert_eq!(found, (at::RELINEARIZE_RESCALE, kind(2, KeyKind::FromSparse)));
+}
+
+#[test]
+fn everything_else_is_under_the_main_secret() {
+    use refresh::{at, buffer};
+    let raised = buffer::RAISED;
+    let others = [
+        op(Op::Add, 3, 0, buffer::MAIN, raised, raised),
+        op(Op::Neg, 3, 0, raised, raised, 0),
+        op(Op::MulI, 3, 0, buffer::MAIN, raised, 0),
+        op(Op::Drop, 0, 0, buffer::OUT, raised, 3),
+        op(Op::Rescale, 2, 0, buffer::LOW, raised, 0),
+        op(Op::LiftAcc, 3, AUX_INIT, buffer::LIFTED, raised, 0),
+        op(Op::Square, 3, 0, buffer::SUM, raised, 0),
+        op(Op::SwitchSecret, 0, 0, buffer::OUT, buffer::EPHEMERAL, 1),
+    ];
+    for other in others {
+        let (found_at, fault) = refresh_fault(|d| d.instructions[at::FROM_SPARSE] = other);
+        let source = wrong_secret(other.a, Secret::Main);
+        assert_eq!((found_at, fault), (at::FROM_SPARSE, source), "{:?}", other.op);
+    }
+    let found = refresh_fault(|d| d.instructions[at::DROP + 1].a = buffer::EPHEMERAL);
+    assert_eq!(
+        found,
+        (at::DROP + 1, wrong_secret(buffer::EPHEMERAL, Secret::Main))
+    );
+}
+
+#[test]
+fn a_carried_value_stays_under_its_secret() {
+    use refresh::{at, buffer};
+    // The first pass finds x under the main secret, the second would find what the first left.
+    let change = |d: &mut PlanData| {
+        d.instructions[at::DROP - 1] = op(Op::SwitchSecret, 0, 0, buffer::OUT, buffer::X, 1);
+        d.instructions[at::DROP] = op(Op::End, 0, 0, 0, 0, 0);
+        d.instructions[at::TO_SPARSE] = op(Op::Drop, 0, 0, buffer::EPHEMERAL, buffer::OUT, 0);
+        d.instructions[at::MOD_RAISE] = op(Op::Checkpoint, 0, 0, 0, 0, 0);
+        d.instructions[at::FROM_SPARSE] = op(Op::Checkpoint, 0, 0, 0, 0, 0);
+        for at in at::FROM_SPARSE..at::DROP - 1 {
+            d.instructions[at] = op(Op::Checkpoint, 0, 0, 0, 0, 0);
+        }
+    };
+    let fault = Fault::LoopNotClosed { buffer: buffer::OUT };
+    assert_eq!(refresh_fault(change), (at::TO_SPARSE, fault));
+}
+
+#[test]
+fn every_term_of_a_sum_is_a_value_of_one_scale() {
+    use refresh::{at, buffer};
+    let sum = at::SUM;
+    let undefined = |d: &mut PlanData| d.instructions[at::SECOND_LIFT] = Instruction::new(Op::Checkpoint);
+    let buffer = buffer::LIFTED + 1;
+    assert_eq!(refresh_fault(undefined), (sum, Fault::Undefined { buffer }));
+    let (at, fault) = refresh_fault(|d| d.constants[1].scale *= 2.0);
+    assert!(at == sum && matches!(fault, Fault::Scale { .. }), "{fault:?}");
+    let (at, fault) = refresh_fault(|d| d.instructions[sum].aux = aux_sum(AUX_INIT, 2));
+    assert!(at == sum && matches!(fault, Fault::Basis { .. }), "{fault:?}");
+    let (at, fault) = refresh_fault(|d| d.instructions[sum].b = buffer::SUM);
+    assert!(
+        at == sum && matches!(fault, Fault::Undefined { buffer: 8 }),
+        "{fault:?}"
+    );
+    // Without the init flag the sum must hold something.
+    let (at, fault) = refresh_fault(|d| d.instructions[sum].aux = aux_sum(AUX_QP, 2));
+    assert!(
+        at == sum && matches!(fault, Fault::Undefined { buffer: 8 }),
+        "{fault:?}"
+    );
+    // The last plaintext lies in the destination.
+    let overlapping = |d: &mut PlanData| {
+        let plaintext = d.buffers[buffer::DIAGONAL as usize + 1];
+        d.buffers[buffer::SUM as usize].offset = plaintext.offset;
+    };
+    let overlap = Fault::Overlap {
+        destination: buffer::SUM,
+        source: buffer::DIAGONAL + 1,
+    };
+    assert_eq!(refresh_fault(overlapping), (sum, overlap));
+}
+
+#[test]
+fn fused_divisions_come_from_one_level_up() {
+    use refresh::{at, buffer};
+    let above = |d: &mut PlanData, at: usize| d.instructions[at].level = 3;
+    for at in [at::MOD_DOWN_RESCALE, at::RELINEARIZE_RESCALE] {
+        let fault = Fault::RescaleAboveChain { max_level: 3 };
+        assert_eq!(refresh_fault(|d| above(d, at)), (at, fault));
+    }
+    let lower = |d: &mut PlanData| d.instructions[at::RELINEARIZE_RESCALE].level = 0;
+    let level = Fault::Level {
+        buffer: buffer::SQUARED,
+        expected: 1,
+        found: 2,
+    };
+    assert_eq!(refresh_fault(lower), (at::RELINEARIZE_RESCALE, level));
+    // The key must reach the level of the source.
+    let key = Fault::KeyLevel {
+        key: 0,
+        cap: 1,
+        level: 2,
+    };
+    let found = refresh_fault(|d| d.keys[0].level = 1);
+    assert_eq!(found, (at::RELINEARIZE_RESCALE, key));
+    // mod_down_rescale consumes its source.
+    let again = |d: &mut PlanData| {
+        let down = d.instructions[at::MOD_DOWN_RESCALE];
+        d.instructions.insert(at::MOD_DOWN_RESCALE + 1, down);
+    };
+    let undefined = Fault::Undefined { buffer: buffer::SUM };
+    assert_eq!(refresh_fault(again), (at::MOD_DOWN_RESCALE + 1, undefined));
+}
+
+#[test]
+fn without_special_primes_no_secret_is_switched() {
+    let (at, fault) = refresh_fault(|d| {
+        d.parameters.p.clear();
+        // Without the digit rule, which has nothing to compare with either.
+        d.keys.remove(1);
+        d.instructions[refresh::at::TO_SPARSE].b = 1;
+        d.instructions[refresh::at::FROM_SPARSE].b = 1;
+        d.instructions[1] = Instruction::new(Op::Checkpoint);
+        d.instructions[2] = Instruction::new(Op::Checkpoint);
+    });
+    assert_eq!((at, fault), (refresh::at::TO_SPARSE, Fault::NoSpecialModulus));
 }
 
 #[test]
@@ -640,6 +833,53 @@ fn secure_parameters_pass() {
         data.parameters.security_bits = bits;
         assert_eq!(check(data), Err(VerifyError::SecurityClaim { bits }));
     }
+}
+
+/// As [`secure`], with an ephemeral secret, for a larger ring whose modulus of that secret is large too.
+fn secure_refresh(log_n: u8, weight: u32, q_0: u64, p_0: u64) -> Result<(), VerifyError> {
+    let mut data = secure();
+    data.parameters.log_n = log_n;
+    data.parameters.ephemeral_weight = weight;
+    data.parameters.q = vec![q_0];
+    data.parameters.p = vec![p_0];
+    data.buffers.clear();
+    data.constants.clear();
+    data.keys = vec![Key {
+        kind: KeyKind::ToSparse,
+        level: 0,
+        uses: 1,
+    }];
+    verify_alloc(&Plan::parse(&data.encode().unwrap()).unwrap())
+}
+
+#[test]
+fn a_sparse_secret_hides_only_under_a_small_modulus() {
+    // 1 modulo 2^18, just below 2^50, 2^53 and 2^56.
+    let (small, medium, large) = (
+        1_125_899_902_124_033,
+        9_007_199_252_119_553,
+        72_057_594_036_879_361,
+    );
+    assert_eq!(secure_refresh(16, 32, small, medium), Ok(()));
+    assert_eq!(secure_refresh(16, 192, small, medium), Ok(()));
+    let error = |log_n, weight, q_0, p_0| match secure_refresh(log_n, weight, q_0, p_0) {
+        Err(VerifyError::EphemeralInsecure {
+            weight: found,
+            log_modulus,
+            limit,
+        }) => {
+            assert_eq!(found, weight);
+            (log_modulus.round(), limit)
+        }
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(error(16, 32, small, large), (106.0, 105.0));
+    assert_eq!(error(15, 32, small, medium), (103.0, 52.5));
+    assert_eq!(error(16, 31, small, medium), (103.0, 0.0));
+    assert_eq!(secure_refresh(17, 32, small, large), Ok(()));
+    // The one special prime must be as large as the one digit, q_0.
+    let error = secure_refresh(16, 32, medium, small).unwrap_err();
+    assert!(matches!(error, VerifyError::SpecialModulus { .. }), "{error:?}");
 }
 
 #[test]

@@ -39,13 +39,45 @@ fn power_mod_2n(log_n: u32, base: u32, mut exponent: u32) -> u32 {
 pub fn apply_ntt<W: Word>(log_n: u32, element: u32, dst: &mut [W], src: &[W]) {
     debug_assert!(dst.len() == 1 << log_n && src.len() == 1 << log_n && element % 2 == 1);
     // A permutation serves words of any size.
-    (table::<W>(0).permute)(log_n, element, dst, src);
+    (table::<W>(0).permute)(log_n, element, 0, dst, src);
+}
+
+/// Where the part of a limb comes from that has `len` words and starts at `start`; `len` is a power of two, at least 8
+/// and at most N, and divides `start`. Such a part comes from one such part: that is what makes it possible to permute a
+/// limb part by part while a part is in a cache.
+pub fn part_source(log_n: u32, element: u32, start: usize, len: usize) -> usize {
+    debug_assert!(len.is_power_of_two() && len >= 8 && start.is_multiple_of(len));
+    // The number of the part, backwards, is the low bits of the exponents 2·bitrev(j) + 1 of its positions j.
+    let bits = log_n - len.trailing_zeros();
+    let reverse = |x: u32| x.reverse_bits().checked_shr(u32::BITS - bits).unwrap_or(0);
+    let exponent = (2 * reverse((start / len) as u32) + 1).wrapping_mul(element);
+    reverse(exponent >> 1 & ((1 << bits) - 1)) as usize * len
+}
+
+/// The part of [`apply_ntt`] that starts at `start`, from `src`, the part that [`part_source`] names.
+pub fn apply_ntt_part<W: Word>(log_n: u32, element: u32, start: usize, dst: &mut [W], src: &[W]) {
+    debug_assert!(dst.len() == src.len() && dst.len().is_power_of_two() && dst.len() >= 8);
+    (table::<W>(0).permute)(log_n, element, start, dst, src);
 }
 
 /// dst(X) = dst(X) + src(X^element) for one limb of N ≥ 8 words in NTT order.
 pub fn apply_ntt_add_assign<W: Word>(m: &Modulus<W>, log_n: u32, element: u32, dst: &mut [W], src: &[W]) {
     debug_assert!(dst.len() == 1 << log_n && src.len() == 1 << log_n && element % 2 == 1);
-    (table::<W>(m.bits()).permute_add_assign)(m, log_n, element, dst, src);
+    (table::<W>(m.bits()).permute_add_assign)(m, log_n, element, 0, dst, src);
+}
+
+/// dst(X) = (src(X^element) − dst(X))·s for one limb of N ≥ 8 words in NTT order, s in [0,q): the last step of a division
+/// and an automorphism in one.
+pub fn apply_ntt_sub_from_mul_scalar_assign<W: Word>(
+    m: &Modulus<W>,
+    log_n: u32,
+    element: u32,
+    dst: &mut [W],
+    src: &[W],
+    s: W,
+) {
+    debug_assert!(dst.len() == 1 << log_n && src.len() == 1 << log_n && element % 2 == 1);
+    (table::<W>(m.bits()).permute_sub_from_mul_scalar_assign)(m, log_n, element, dst, src, s);
 }
 
 /// dst(X) = src(X^element) for one limb of N coefficients, N a power of two: a permutation with signs.

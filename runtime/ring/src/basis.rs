@@ -9,9 +9,9 @@
 //! Conversion is in two steps, so that a caller may convert to some primes now and to others later, or transform each
 //! limb where it is made: [`scale`] turns xᵢ into yᵢ and finds v; [`combine`] makes limbs for other primes.
 
-use crate::kernels::{Reciprocal, Rows, table};
-use crate::parallel::{for_each_limb, for_each_limb_2};
-use crate::{MAX_PRIMES, Ring, Word, limb};
+use crate::kernels::{Combination, Reciprocal, Rows, table};
+use crate::parallel::{for_each_limb, for_each_limb_2, threads};
+use crate::{MAX_PRIMES, Modulus, Ring, Word, automorphism, limb};
 
 /// At most one item per prime of a ring; ranges of primes lie inside the ring, so collecting never overflows.
 type PerPrime<T> = heapless::Vec<T, MAX_PRIMES>;
@@ -21,13 +21,18 @@ impl<I: DoubleEndedIterator<Item = usize> + ExactSizeIterator + Clone + Send + S
 /// A limb to be made, for a prime of the ring.
 pub type Target<'a, W> = (usize, &'a mut [W]);
 
-/// Columns handled together, so that the source stays in the first-level cache for all targets of a group.
-const TILE: usize = 512;
-/// Target limbs handled together: the source is read once for all of them, and they are still in a cache afterwards.
-/// Smaller groups spread more evenly over threads.
+/// Columns whose wraps are counted together.
+const TILE: usize = 4096;
+/// Most limbs that [`combine_group`] makes.
+pub const MAX_GROUP: usize = 32;
+/// A number of limbs that spreads evenly over threads.
 pub const GROUP: usize = if cfg!(feature = "parallel") { 4 } else { 8 };
-/// As many source limbs stay in the second-level cache; then a target alone is best.
-const FEW: usize = 2;
+
+/// How many of `limbs` limbs one thread best makes at once: the source is read once for all of them. At most
+/// [`MAX_GROUP`], at least 1.
+pub fn group(limbs: usize) -> usize {
+    limbs.div_ceil(threads()).clamp(1, MAX_GROUP)
+}
 
 /// xᵢ → yᵢ in place in `src` (one limb per prime of `from`, coefficients) and the N counts v into `wraps`.
 ///
@@ -120,13 +125,10 @@ pub fn combine<W: Word>(
 ) {
     let n = ring.degree();
     debug_assert!(dst.len() == to.len() * n);
-    for_each_limb(dst, GROUP * n, |group, limbs| {
-        let targets = to
-            .iter()
-            .copied()
-            .skip(group * GROUP)
-            .zip(limbs.chunks_exact_mut(n));
-        let mut targets: heapless::Vec<_, GROUP> = targets.collect();
+    let group = group(to.len());
+    for_each_limb(dst, group * n, |index, limbs| {
+        let targets = to.iter().copied().skip(index * group);
+        let mut targets: heapless::Vec<_, MAX_GROUP> = targets.zip(limbs.chunks_exact_mut(n)).collect();
         combine_group(ring, from.clone(), scaled, wraps, &mut targets);
     });
 }
@@ -139,12 +141,13 @@ pub fn combine_limbs<W: Word>(
     wraps: &[W],
     targets: &mut [Target<'_, W>],
 ) {
-    for_each_limb(targets, GROUP, |_, targets| {
+    let group = group(targets.len());
+    for_each_limb(targets, group, |_, targets| {
         combine_group(ring, from.clone(), scaled, wraps, targets)
     });
 }
 
-/// As [`combine_limbs`] for at most [`GROUP`] targets: reads the source once.
+/// As [`combine_limbs`] for at most [`MAX_GROUP`] targets: reads the source once.
 pub fn combine_group<W: Word>(
     ring: &Ring<'_, W>,
     from: impl Primes,
@@ -153,23 +156,33 @@ pub fn combine_group<W: Word>(
     targets: &mut [Target<'_, W>],
 ) {
     let n = ring.degree();
-    debug_assert!(scaled.len() == from.len() * n && wraps.len() == n && targets.len() <= GROUP);
-    let source_bits = largest_bits(ring, from.clone());
-    let columns: heapless::Vec<_, GROUP> = targets
-        .iter()
-        .map(|&(prime, _)| factors(ring, from.clone(), prime))
-        .collect();
-    for (tile, wraps) in wraps.chunks(TILE).enumerate() {
-        let rows = Rows {
-            rows: &tile_rows(scaled, n, tile),
-            wraps,
-        };
-        for ((prime, limb), (factors, wrap_factor)) in targets.iter_mut().zip(&columns) {
-            let m = ring.modulus(*prime);
-            if let Some(dst) = limb.chunks_mut(TILE).nth(tile) {
-                let kernels = table::<W>(source_bits.max(m.bits()));
-                (kernels.combine)(m, dst, &rows, factors, *wrap_factor);
+    debug_assert!(scaled.len() == from.len() * n && wraps.len() == n && targets.len() <= MAX_GROUP);
+    let rows: PerPrime<&[W]> = scaled.chunks_exact(n).take(from.len()).collect();
+    let source = Rows {
+        rows: &rows,
+        wraps,
+        bits: largest_bits(ring, from.clone()),
+    };
+    let kernels = |m: &Modulus<W>| table::<W>(m.bits().max(source.bits));
+    let mut combinations: heapless::Vec<_, MAX_GROUP> = targets
+        .iter_mut()
+        .map(|(prime, dst)| {
+            let (factors, wrap_factor) = factors(ring, from.clone(), *prime);
+            Combination {
+                modulus: *ring.modulus(*prime),
+                factors,
+                wrap_factor,
+                dst,
             }
+        })
+        .collect();
+    // Neighbours with the same kernels are done together.
+    let same = |a: &Combination<'_, W>, b: &Combination<'_, W>| {
+        core::ptr::eq(kernels(&a.modulus), kernels(&b.modulus))
+    };
+    for run in combinations.chunk_by_mut(same) {
+        if let Some(first) = run.first() {
+            (kernels(&first.modulus).combine)(run, &source);
         }
     }
 }
@@ -223,10 +236,15 @@ pub fn divide_round_scaled<W: Word>(
     wraps: &[W],
 ) {
     let n = ring.degree();
-    let group = if dropped.len() <= FEW { 1 } else { GROUP };
+    // One or two source limbs stay in the second-level cache: then a limb alone is best.
+    let group = if dropped.len() <= 2 {
+        1
+    } else {
+        group(dst.len() / n)
+    };
     for_each_limb_2(dst, src, group * n, |index, dst, src| {
         let primes = first + index * group..;
-        let mut targets: heapless::Vec<_, GROUP> = primes.zip(dst.chunks_exact_mut(n)).collect();
+        let mut targets: heapless::Vec<_, MAX_GROUP> = primes.zip(dst.chunks_exact_mut(n)).collect();
         combine_group(ring, dropped.clone(), scaled, wraps, &mut targets);
         for ((prime, rest), x) in targets.into_iter().zip(src.chunks_exact(n)) {
             finish_division(ring, dropped.clone(), prime, rest, x);
@@ -243,11 +261,31 @@ pub fn finish_division<W: Word>(
     rest: &mut [W],
     x: &[W],
 ) {
-    let m = ring.modulus(prime);
     ring.ntt_forward(prime, rest);
-    // Distinct primes: the divisor is a unit.
-    let inverse = m.inv(product_mod(ring, dropped, prime)).unwrap_or(W::ONE);
-    limb::sub_from_mul_scalar_assign(m, rest, x, inverse);
+    let inverse = inverse_product(ring, dropped, prime);
+    limb::sub_from_mul_scalar_assign(ring.modulus(prime), rest, x, inverse);
+}
+
+/// As [`finish_division`] for φ(x), φ the automorphism of `element`: `rest` comes from φ(x), and `x` from before it.
+pub fn finish_division_permuted<W: Word>(
+    ring: &Ring<'_, W>,
+    dropped: Range<usize>,
+    prime: usize,
+    element: u32,
+    rest: &mut [W],
+    x: &[W],
+) {
+    ring.ntt_forward(prime, rest);
+    let inverse = inverse_product(ring, dropped, prime);
+    let m = ring.modulus(prime);
+    automorphism::apply_ntt_sub_from_mul_scalar_assign(m, ring.log_degree(), element, rest, x, inverse);
+}
+
+/// The inverse of the product of the ring's primes `factors` modulo its prime `prime`, which is none of them.
+fn inverse_product<W: Word>(ring: &Ring<'_, W>, factors: Range<usize>, prime: usize) -> W {
+    // Distinct primes: the product is a unit.
+    let product = product_mod(ring, factors, prime);
+    ring.modulus(prime).inv(product).unwrap_or(W::ONE)
 }
 
 /// The product of the ring's primes `factors` modulo its prime `prime`.

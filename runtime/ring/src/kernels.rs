@@ -18,7 +18,7 @@ mod portable;
 #[cfg(test)]
 mod tests;
 
-use crate::{Modulus, Word};
+use crate::{MAX_PRIMES, Modulus, Word};
 
 pub use backend::Backend;
 
@@ -46,7 +46,23 @@ type Scalar<W> = fn(&Modulus<W>, &mut [W], &[W], W);
 /// The two factors of one term of an inner product.
 pub(crate) type Term<'a, W> = (&'a [W], &'a [W]);
 type InnerProduct<W> = fn(&Modulus<W>, &mut [W], &[Term<'_, W>], bool);
-type Combine<W> = fn(&Modulus<W>, &mut [W], &Rows<'_, W>, &[W], W);
+
+/// One term of two inner products with one side in common.
+pub(crate) type Term2<'a, W> = (&'a [W], [&'a [W]; 2]);
+type InnerProduct2<W> = fn(&Modulus<W>, [&mut [W]; 2], &[Term2<'_, W>], [Start<'_, W>; 2]);
+
+/// What an inner product is added to.
+#[derive(Clone, Copy, Debug)]
+pub enum Start<'a, W> {
+    /// Nothing.
+    Zero,
+    /// What is in the destination.
+    Destination,
+    /// These residues times the scalar, both in [0,q).
+    Scaled(&'a [W], W),
+}
+
+type Combine<W> = fn(&mut [Combination<'_, W>], &Rows<'_, W>);
 type CountWraps<W> = fn(&mut [W], &[&[W]], &[Reciprocal<W>]);
 
 /// log2 of the smallest ring degree whose transforms fill vectors; smaller rings are the portable backend's.
@@ -88,25 +104,53 @@ pub(crate) struct Kernels<W> {
     pub add_scalar_assign: fn(&Modulus<W>, &mut [W], W),
     /// dst = Σ aᵢ·bᵢ, plus dst where the flag is set; any number of terms.
     pub inner_product: InnerProduct<W>,
+    /// Two inner products with one side in common; any number of terms.
+    pub inner_product_2: InnerProduct2<W>,
     /// dst = a mod q, a of any size.
     pub reduce: Unary<W>,
     /// dst = residues of small signed numbers, |x| < q.
     pub lift_signed: fn(&Modulus<W>, &mut [W], &[i8]),
-    /// `dst[j] = src[image of j under the Galois element]`, NTT order; (log_n, element, dst, src).
-    pub permute: fn(u32, u32, &mut [W], &[W]),
-    /// `dst[j] += src[image of j]`; (modulus, log_n, element, dst, src).
-    pub permute_add_assign: fn(&Modulus<W>, u32, u32, &mut [W], &[W]),
-    /// `dst[j] = Σᵢ rows[i][j]·factors[i] + wraps[j]·wrap_factor`; columns are a multiple of 8, wraps ≤ 64.
+    /// `dst[j] = src[image of j under the Galois element]`, NTT order; (log_n, element, start, dst, src): an aligned part
+    /// of a limb that starts at `start`, a power of two and at least 8 long, and the part that it comes from.
+    pub permute: fn(u32, u32, usize, &mut [W], &[W]),
+    /// `dst[j] += src[image of j]`; (modulus, log_n, element, start, dst, src), as `permute`.
+    pub permute_add_assign: fn(&Modulus<W>, u32, u32, usize, &mut [W], &[W]),
+    /// `dst[j] = (src[image of j] − dst[j])·s`; (modulus, log_n, element, dst, src, s).
+    pub permute_sub_from_mul_scalar_assign: fn(&Modulus<W>, u32, u32, &mut [W], &[W], W),
+    /// Asks for memory.
+    pub prefetch: fn(&[W]),
+    /// `dst[j] = Σᵢ rows[i][j]·factors[i] + wraps[j]·wrap_factor` for each of some combinations of the same rows; columns
+    /// are a multiple of 8, wraps ≤ 64. The factors are clobbered.
     pub combine: Combine<W>,
     /// `wraps[j] = round(Σᵢ rows[i][j] / qᵢ)` with the reciprocals of the qᵢ; as many columns.
     pub count_wraps: CountWraps<W>,
 }
 
-/// A tile of columns: one row per source prime, each residue below its own prime, and how often the product of the
-/// source primes is to be taken away from each column.
+/// What base conversion reads: one row per source prime, each residue below its own prime and all below 2^bits, and how
+/// often the product of the source primes is to be taken away from each column.
 pub(crate) struct Rows<'a, W> {
     pub rows: &'a [&'a [W]],
     pub wraps: &'a [W],
+    pub bits: u32,
+}
+
+/// One limb that base conversion makes, as long as the rows are.
+pub(crate) struct Combination<'a, W> {
+    pub modulus: Modulus<W>,
+    /// One per row, residues of the modulus.
+    pub factors: heapless::Vec<W, MAX_PRIMES>,
+    pub wrap_factor: W,
+    pub dst: &'a mut [W],
+}
+
+/// Columns of base conversion handled together for all combinations, so that the rows stay in the first-level cache.
+const TILE: usize = 256;
+
+/// The tiles of so many columns.
+fn tiles(columns: usize) -> impl Iterator<Item = core::ops::Range<usize>> {
+    (0..columns)
+        .step_by(TILE)
+        .map(move |start| start..usize::min(start + TILE, columns))
 }
 
 /// 1/q with 32 bits: for y < q, y·scaled >> shift is y·2^32/q less an error in [0,3).

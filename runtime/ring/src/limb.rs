@@ -3,6 +3,7 @@
 //! All slices of a call have the same length, N words or a part of a limb; residues are in [0,q) in and out.
 //! Lengths that differ are the caller's bug: the operation covers the shortest.
 
+pub use crate::kernels::Start;
 use crate::kernels::table;
 use crate::{Modulus, Word};
 
@@ -106,6 +107,24 @@ pub fn inner_product<W: Word>(m: &Modulus<W>, dst: &mut [W], terms: &[(&[W], &[W
 #[inline]
 pub fn inner_product_add_assign<W: Word>(m: &Modulus<W>, dst: &mut [W], terms: &[(&[W], &[W])]) {
     (table::<W>(m.bits()).inner_product)(m, dst, terms, true);
+}
+
+/// dstₖ = startₖ + Σ aᵢ·bᵢₖ, k = 0, 1, over the terms (aᵢ, \[bᵢ₀, bᵢ₁\]): two inner products with one side in common,
+/// which is read once. Any number of terms, with one reduction for many products.
+#[inline]
+pub fn inner_product_2<W: Word>(
+    m: &Modulus<W>,
+    dst: [&mut [W]; 2],
+    terms: &[(&[W], [&[W]; 2])],
+    start: [Start<'_, W>; 2],
+) {
+    (table::<W>(m.bits()).inner_product_2)(m, dst, terms, start);
+}
+
+/// Asks for memory that will be read soon; no more than advice, and nothing on the portable backend.
+#[inline]
+pub fn prefetch<W: Word>(words: &[W]) {
+    (table::<W>(0).prefetch)(words);
 }
 
 /// dst = the residues of small signed numbers, |x| < q, such as secrets and errors; without a branch on them.

@@ -30,6 +30,14 @@ macro_rules! for_each {
     (@pattern [$a:ident, $b:ident, $c:ident, $d:ident,]) => { ((($a, $b), $c), $d) };
 }
 
+/// How many threads the loops of this module run on.
+pub fn threads() -> usize {
+    #[cfg(feature = "parallel")]
+    return rayon::current_num_threads();
+    #[cfg(not(feature = "parallel"))]
+    1
+}
+
 /// f(i, limb i) for every limb of `data`.
 pub fn for_each_limb<T: Send>(data: &mut [T], n: usize, f: impl Fn(usize, &mut [T]) + Send + Sync) {
     for_each!(n, f, [data], []);

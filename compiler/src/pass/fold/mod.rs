@@ -25,7 +25,7 @@ mod tests;
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use crate::analysis::depth::{Depths, levels};
+use crate::analysis::depth::{Depths, below, levels};
 use crate::dialect::tensor::Elements;
 use crate::ir::{
     Attribute, Attributes, BlockId, Dialect, Graph, OpData, OpId, Opcode, TensorType, Type, Value,
@@ -149,7 +149,9 @@ impl Fold<'_> {
         let hash = hash_of(opcode, operands, attributes, commutes);
         let new = &mut self.rewriter.new;
         let reversed: Vec<Value> = operands.iter().rev().copied().collect();
-        for &value in self.known.get(&hash).map(Vec::as_slice).unwrap_or_default() {
+        // A state has another value each time that it is read.
+        let known = self.known.get(&hash).filter(|_| opcode != Opcode::TensorState);
+        for &value in known.map(Vec::as_slice).unwrap_or_default() {
             let Some(op) = new.defining_op(value).map(|op| new.op(op)) else {
                 continue;
             };
@@ -183,8 +185,9 @@ impl Fold<'_> {
             .iter()
             .map(|operand| self.new_depths.get(operand).copied().unwrap_or(0))
             .max();
+        let op = new.op(op);
         self.new_depths
-            .insert(value, deepest.unwrap_or(0) + levels(new, new.op(op)));
+            .insert(value, below(op, deepest.unwrap_or(0)) + levels(new, op));
         self.known.entry(hash).or_default().push(value);
         value
     }
@@ -223,9 +226,10 @@ impl Fold<'_> {
         op.float("value").filter(|_| op.opcode == Opcode::TensorConstant)
     }
 
+    /// Whether a value is a constant, the same in every step.
     fn is_constant(&self, value: Value) -> bool {
-        self.op_of(value)
-            .is_some_and(|op| op.opcode == Opcode::TensorConstant)
+        self.elements(value)
+            .is_some_and(|elements| !matches!(elements, Elements::Steps(_)))
     }
 }
 

@@ -69,6 +69,7 @@ impl Fold<'_> {
         let (name, attribute) = match elements {
             Elements::Splat(value) => ("value", Attribute::Float(value)),
             Elements::Each(values) => ("values", Attribute::Floats(values)),
+            Elements::Steps(values) => ("steps", Attribute::Floats(values)),
         };
         let attributes = Attributes::from([(name.to_owned(), attribute)]);
         let ty = TensorType {
@@ -92,21 +93,75 @@ impl Fold<'_> {
         attributes: &Attributes,
         shape: &[u32],
     ) -> Option<Value> {
-        if operands.is_empty() || !operands.iter().all(|&operand| self.is_constant(operand)) {
+        if operands.is_empty() {
             return None;
+        }
+        if !operands.iter().all(|&operand| self.is_constant(operand)) {
+            return self.evaluated_each_step(place, opcode, operands, attributes, shape);
         }
         if matches!(opcode, TensorBroadcast | TensorReshape | TensorTranspose)
             && let Some(splat) = self.splat(operands[0])
         {
             return Some(self.constant(place, shape, Elements::Splat(splat)));
         }
+        let elements: Vec<Elements> = operands
+            .iter()
+            .map(|&operand| self.elements(operand))
+            .collect::<Option<_>>()?;
+        let value = self.value_of(place, opcode, operands, &elements, attributes, shape)?;
+        Some(self.constant(place, shape, Elements::shortest(value)))
+    }
+
+    /// An operation on constants that differ from step to step, if its result is even in every step.
+    fn evaluated_each_step(
+        &mut self,
+        place: Place,
+        opcode: Opcode,
+        operands: &[Value],
+        attributes: &Attributes,
+        shape: &[u32],
+    ) -> Option<Value> {
+        let elements: Vec<Elements> = operands
+            .iter()
+            .map(|&operand| self.elements(operand))
+            .collect::<Option<_>>()?;
+        let steps = elements.iter().find_map(|elements| match elements {
+            Elements::Steps(values) => Some(values.len()),
+            _ => None,
+        })?;
+        let values = (0..steps).map(|step| {
+            let now: Vec<Elements> = elements.iter().map(|elements| elements.at_step(step)).collect();
+            let value = self.value_of(place, opcode, operands, &now, attributes, shape)?;
+            match Elements::shortest(value) {
+                Elements::Splat(value) => Some(value),
+                _ => None,
+            }
+        });
+        let values = values.collect::<Option<Vec<f64>>>()?;
+        let elements = match Elements::shortest(values) {
+            Elements::Each(values) => Elements::Steps(values),
+            even => even,
+        };
+        Some(self.constant(place, shape, elements))
+    }
+
+    /// The elements of the result of an operation on operands with these elements.
+    fn value_of(
+        &self,
+        place: Place,
+        opcode: Opcode,
+        operands: &[Value],
+        elements: &[Elements],
+        attributes: &Attributes,
+        shape: &[u32],
+    ) -> Option<Vec<f64>> {
         let mut data = Vec::new();
-        for &operand in operands {
+        for (&operand, elements) in operands.iter().zip(elements) {
             let shape = self.shape(operand);
             let count = shape.iter().map(|&extent| extent as usize).product();
             data.push(TensorData {
                 shape,
-                values: self.elements(operand)?.expand(count),
+                values: elements.expand(count),
             });
         }
         let op = OpData {
@@ -117,8 +172,7 @@ impl Fold<'_> {
             regions: Vec::new(),
             span: place.span,
         };
-        let value = evaluate(&op, &data.iter().collect::<Vec<_>>(), shape)?;
-        Some(self.constant(place, shape, Elements::shortest(value.values)))
+        Some(evaluate(&op, &data.iter().collect::<Vec<_>>(), shape)?.values)
     }
 
     /// An elementwise operation of two operands, through the rules.

@@ -109,7 +109,7 @@ impl Packer<'_> {
     }
 
     /// The slots of a tile that hold elements: `None` if all do.
-    fn region(&self, lanes: &[Lane], position: &[u32]) -> Option<Vec<Repeat>> {
+    pub fn region(&self, lanes: &[Lane], position: &[u32]) -> Option<Vec<Repeat>> {
         let mut full = true;
         let mut dims = Vec::new();
         for (place, (lane, &tile)) in lanes.iter().zip(position).enumerate() {
@@ -261,7 +261,7 @@ impl Packer<'_> {
     }
 
     /// Whether the atom itself lies along every padded axis of `lanes`.
-    fn covers(&self, atom: &Atom, lanes: &[Lane]) -> bool {
+    pub fn covers(&self, atom: &Atom, lanes: &[Lane]) -> bool {
         lanes.iter().zip(&atom.lanes).all(|(lane, own)| match lane {
             Lane::Along(axis) => lane == own || self.frame.padding(self.axes, *axis) == 0,
             _ => true,

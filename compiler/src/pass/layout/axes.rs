@@ -1,5 +1,7 @@
 //! Which dimensions of which tensors are the same axis, and which axes may share a place in the slots.
 
+use std::collections::BTreeMap;
+
 use petgraph::unionfind::UnionFind;
 
 use crate::diagnostic::{Code, Diagnostic};
@@ -107,7 +109,21 @@ impl Axes {
     }
 }
 
+/// The first read of each state of a closed loop, by name: it stands for the state's type and place.
+pub fn states(graph: &Graph) -> BTreeMap<String, Value> {
+    let mut states = BTreeMap::new();
+    for op in graph.walk().into_iter().map(|op| graph.op(op)) {
+        if op.opcode == Opcode::TensorState {
+            let name = op.text("name").unwrap_or_default().to_owned();
+            states.entry(name).or_insert(op.results[0]);
+        }
+    }
+    states
+}
+
 struct Union {
+    /// The first read of each state.
+    states: BTreeMap<String, Value>,
     /// One set for each axis, of dimensions numbered over all tensors.
     dimensions: UnionFind<usize>,
     /// Number of the first dimension of each tensor.
@@ -134,6 +150,7 @@ impl Union {
             })
             .collect();
         Self {
+            states: states(graph),
             dimensions: UnionFind::new(ranks.iter().sum()),
             first,
             ranks,
@@ -203,6 +220,16 @@ impl Union {
                             self.tails(value, next);
                         }
                     }
+                }
+            }
+            TensorState | TensorStore => {
+                let value = op.results.first().or(op.operands.first());
+                let first = self.states.get(op.text("name").unwrap_or_default());
+                if let (Some(&value), Some(&first)) = (value, first)
+                    // A public first value, which other states may share, goes where the state is.
+                    && graph.ty(value).as_tensor().is_some_and(|ty| ty.secrecy == Secrecy::Secret)
+                {
+                    self.tails(value, first);
                 }
             }
             TensorReshape | TensorSlice | TensorConcat | TensorConv1d | TensorConv2d | TensorAvgPool => {}

@@ -4,12 +4,38 @@
 //! factors are free to choose, the division costs no level if it is asked for early enough: this walk carries the wish
 //! from the polynomial back to the sums and inputs.
 
+use std::collections::BTreeMap;
+
 use crate::approx::{Polynomial, PolynomialBasis};
 use crate::dialect::tensor::Elements;
-use crate::ir::{Graph, Opcode, Secrecy, Value};
+use crate::ir::{Graph, OpData, Opcode, Secrecy, Value};
 
-/// The wish for each value, by index.
+/// The wish for each value, by index. A state has one factor wherever it is read or written: that which its first read
+/// wishes for; what is written wishes for it too.
 pub fn scale_hints(graph: &Graph) -> Vec<Option<f64>> {
+    let hints = wishes(graph, &BTreeMap::new());
+    let states: Vec<&OpData> = graph
+        .walk()
+        .into_iter()
+        .map(|op| graph.op(op))
+        .filter(|op| op.opcode == Opcode::TensorState)
+        .collect();
+    if states.is_empty() {
+        return hints;
+    }
+    let mut factors = BTreeMap::new();
+    for state in &states {
+        let own = hints[state.results[0].index()].unwrap_or(1.0);
+        factors.entry(state.text("name").unwrap_or_default()).or_insert(own);
+    }
+    let mut hints = wishes(graph, &factors);
+    for state in &states {
+        hints[state.results[0].index()] = factors.get(state.text("name").unwrap_or_default()).copied();
+    }
+    hints
+}
+
+fn wishes(graph: &Graph, states: &BTreeMap<&str, f64>) -> Vec<Option<f64>> {
     use Opcode::*;
     let mut hints = vec![None; graph.value_count()];
     // Streams and inputs that are used as data keep their own scale; a wish goes to what is computed or carried.
@@ -52,12 +78,18 @@ pub fn scale_hints(graph: &Graph) -> Vec<Option<f64>> {
             }
             continue;
         }
+        if op.opcode == TensorStore {
+            if let Some(&factor) = states.get(op.text("name").unwrap_or_default()) {
+                wish(&mut hints, op.operands[0], factor);
+            }
+            continue;
+        }
         let Some(hint) = op.results.first().and_then(|result| hints[result.index()]) else {
             continue;
         };
         match op.opcode {
             TensorAdd | TensorSub | TensorNeg | TensorBroadcast | TensorTranspose | TensorSum
-            | TensorMean => {
+            | TensorMean | TensorBootstrap => {
                 for &operand in op.operands.iter().filter(|operand| !data[operand.index()]) {
                     wish(&mut hints, operand, hint);
                 }
@@ -103,6 +135,6 @@ pub fn scale_hints(graph: &Graph) -> Vec<Option<f64>> {
 fn splat(graph: &Graph, value: Value) -> Option<f64> {
     match Elements::of(graph.op(graph.defining_op(value)?))? {
         Elements::Splat(number) => Some(number),
-        Elements::Each(_) => None,
+        Elements::Each(_) | Elements::Steps(_) => None,
     }
 }

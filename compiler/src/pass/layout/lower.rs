@@ -2,10 +2,13 @@
 
 mod polynomial;
 mod port;
+mod state;
 mod sum;
 
+use std::collections::BTreeMap;
+
 use super::atom::{Atom, Lane, Packer, Radix};
-use super::axes::{Axes, Axis};
+use super::axes::{self, Axes, Axis};
 use super::form::{AtomId, Form};
 use super::frame::Frame;
 use super::hint::scale_hints;
@@ -38,6 +41,7 @@ pub fn lower(graph: &Graph, axes: &Axes, frame: &Frame, radix: Radix) -> Result<
     let mut lowering = Lowering {
         graph,
         hints: scale_hints(graph),
+        states: axes::states(graph),
         known: vec![None; graph.value_count()],
         atoms: Vec::new(),
         ports: Vec::new(),
@@ -62,6 +66,8 @@ pub fn lower(graph: &Graph, axes: &Axes, frame: &Frame, radix: Radix) -> Result<
 struct Lowering<'a> {
     graph: &'a Graph,
     hints: Vec<Option<f64>>,
+    /// The first read of each state of a closed loop.
+    states: BTreeMap<String, Value>,
     known: Vec<Option<Known>>,
     atoms: Vec<Atom>,
     ports: Vec<Port>,
@@ -135,7 +141,10 @@ impl Lowering<'_> {
                 let shape = self.tensor_type(op.results[0]).shape;
                 self.set(op, Known::Public(Public { shape, elements }));
             }
-            TrainStep => self.packer.vectors.step(op.int("index").unwrap_or(0)),
+            TrainStep => self.packer.vectors.step(op.int("index").unwrap_or(0), op.int("count")),
+            TrainEnd => self.packer.vectors.end(),
+            TensorState => self.load(op),
+            TensorStore => self.store(op)?,
             TensorReveal | TensorOutput => self.sink(op)?,
             _ => {
                 let publics: Vec<Public> = (0..op.operands.len())
@@ -214,6 +223,7 @@ impl Lowering<'_> {
                 self.set_atom(op, coefficient, atom);
             }
             TensorPoly | TensorPolynomial => self.polynomial(op)?,
+            TensorBootstrap => self.bootstrap(op)?,
             _ => {
                 return Err(unsupported(op, format!("{} of secret values is not compiled yet", short_name(op.opcode)))
                     .remedy("write it with + - *, a product with a vector, sum, mean or a smooth function of one argument"));
@@ -245,6 +255,14 @@ impl Lowering<'_> {
         }
         let (coefficient, atom) = self.materialise(op.operands[secret])?;
         let atom = self.atoms[atom].clone();
+        if let Some(values) = public.steps() {
+            // The product is made in any case: the factor that is wished for comes with it.
+            let wanted = self.hints[op.results[0].index()].unwrap_or(coefficient);
+            let values: Vec<f64> = values.iter().map(|value| value * coefficient / wanted).collect();
+            let atom = self.packer.mul_steps(&atom, &values);
+            self.set_atom(op, wanted, atom);
+            return Ok(());
+        }
         let result = self.dims(op.results[0]);
         let dims = result[result.len() - public.shape.len()..].to_vec();
         let atom = self.packer.mul_public(&atom, public, &dims);
@@ -266,6 +284,9 @@ impl Lowering<'_> {
                     shape: Vec::new(),
                     elements: Elements::Splat(0.0),
                 });
+                if contracted.is_some() && public.steps().is_some() {
+                    return Err(unsupported(op, "a product of vectors of which one differs from step to step"));
+                }
                 if contracted.is_none() {
                     return self.times_public(op, index, &public);
                 }

@@ -21,10 +21,20 @@ impl Public {
                 [value] => Some(*value),
                 _ => None,
             },
+            Elements::Steps(_) => None,
         }
     }
 
-    /// The element at an index; indices of leading dimensions that it lacks are left out by the caller.
+    /// One number for each step, if it is that.
+    pub fn steps(&self) -> Option<&[f64]> {
+        match &self.elements {
+            Elements::Steps(values) => Some(values),
+            _ => None,
+        }
+    }
+
+    /// The element at an index, in the first step where steps differ; indices of leading dimensions that it lacks are left
+    /// out by the caller.
     pub fn at(&self, index: &[u32]) -> f64 {
         match &self.elements {
             Elements::Splat(value) => *value,
@@ -35,6 +45,7 @@ impl Public {
                     .fold(0usize, |flat, (&i, &extent)| flat * extent as usize + i as usize);
                 values.get(flat).copied().unwrap_or(0.0)
             }
+            Elements::Steps(values) => values.first().copied().unwrap_or(0.0),
         }
     }
 
@@ -43,6 +54,7 @@ impl Public {
         let elements = match &self.elements {
             Elements::Splat(value) => Elements::Splat(change(*value)),
             Elements::Each(values) => Elements::Each(values.iter().map(|&value| change(value)).collect()),
+            Elements::Steps(values) => Elements::Steps(values.iter().map(|&value| change(value)).collect()),
         };
         Self {
             shape: self.shape.clone(),
@@ -77,6 +89,13 @@ impl Public {
                 elements: Elements::Splat(combine(a, b)),
             });
         }
+        if let Some(steps) = self.steps().or(other.steps()).map(<[f64]>::len) {
+            let values = (0..steps).map(|step| Some(combine(self.in_step(step)?, other.in_step(step)?)));
+            return Some(Self {
+                shape,
+                elements: Elements::Steps(values.collect::<Option<_>>()?),
+            });
+        }
         let count = shape.iter().map(|&extent| extent as usize).product();
         let (a, b) = (self.written_out(), other.written_out());
         // The shorter shape is the tail of the longer, so its elements repeat.
@@ -87,6 +106,14 @@ impl Public {
             shape,
             elements: Elements::Each(values),
         })
+    }
+
+    /// The same number everywhere in one step, if it is.
+    fn in_step(&self, step: usize) -> Option<f64> {
+        match self.steps() {
+            Some(values) => values.get(step).copied(),
+            None => self.splat(),
+        }
     }
 
     fn written_out(&self) -> Vec<f64> {
@@ -100,6 +127,12 @@ impl Public {
             return Some(Self {
                 shape: shape.to_vec(),
                 elements: Elements::Splat(value),
+            });
+        }
+        if self.steps().is_some() {
+            return Some(Self {
+                shape: shape.to_vec(),
+                elements: self.elements.clone(),
             });
         }
         let count: usize = shape.iter().map(|&extent| extent as usize).product();

@@ -26,9 +26,9 @@ impl Lowering<'_> {
         )
     }
 
-    pub(super) fn mul_scalar(&mut self, value: Value, factor: f64, scale: f64) -> Value {
+    pub(super) fn mul_scalar(&mut self, value: Value, factors: Vec<f64>, scale: f64) -> Value {
         let ty = self.cipher(value);
-        let attributes = Builder::attributes([("values", vec![factor].into()), ("scale", scale.into())]);
+        let attributes = Builder::attributes([("values", factors.into()), ("scale", scale.into())]);
         let scale = ty.scale * scale;
         self.push(
             Opcode::CkksMulScalar,
@@ -108,7 +108,7 @@ impl Lowering<'_> {
         let loose = self.loose(value, level + 1);
         let scale =
             self.chain.scale(level) * self.chain.q[level as usize + 1] as f64 / self.cipher(loose).scale;
-        let raw = self.mul_scalar(loose, 1.0, scale);
+        let raw = self.mul_scalar(loose, vec![1.0], scale);
         let adjusted = self.rescale(raw);
         self.adjusted.insert((value, level), adjusted);
         adjusted

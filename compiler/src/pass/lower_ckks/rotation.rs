@@ -17,7 +17,7 @@ impl Lowering<'_> {
         let turning: Vec<i64> = by.iter().copied().filter(|&by| by != 0).collect();
         let resting = by.len() - turning.len();
         let mut sum = match turning.as_slice() {
-            [] => return self.mul_scalar(x, resting as f64, 1.0),
+            [] => return self.mul_scalar(x, vec![resting as f64], 1.0),
             &[by] => self.same(Opcode::CkksRotate, &[x], by_attribute(by)),
             _ => {
                 let digits = match self.digits.get(&x) {

@@ -9,10 +9,23 @@ use crate::ir::{Attributes, Basis, Builder, CipherType, OpData, Opcode, Type, Va
 pub(super) struct Sum {
     products: Vec<(f64, Value, Value)>,
     plain_products: Vec<(f64, Value, Value)>,
-    scalar_products: Vec<(f64, Value)>,
+    scalar_products: Vec<(Vec<f64>, Value)>,
     terms: Vec<(f64, Value)>,
-    scalar: f64,
+    /// One number, or one for each step; none for zero.
+    scalars: Vec<f64>,
     plains: Vec<(f64, Value)>,
+}
+
+/// `sum` plus or minus `terms`, each one number or one for each step.
+fn added(sum: &[f64], sign: f64, terms: &[f64]) -> Vec<f64> {
+    let at = |numbers: &[f64], step: usize| match numbers {
+        [] => 0.0,
+        [number] => *number,
+        numbers => numbers[step],
+    };
+    (0..sum.len().max(terms.len()))
+        .map(|step| at(sum, step) + sign * at(terms, step))
+        .collect()
 }
 
 impl Lowering<'_> {
@@ -75,7 +88,7 @@ impl Lowering<'_> {
                 SlotSub => stack.extend([(-sign, b), (sign, a)]),
                 SlotNeg => stack.push((-sign, a)),
                 SlotAddScalar => {
-                    sum.scalar += sign * op.floats("values")[0];
+                    sum.scalars = added(&sum.scalars, sign, op.floats("values"));
                     stack.push((sign, a));
                 }
                 SlotAddPlain => {
@@ -84,7 +97,9 @@ impl Lowering<'_> {
                 }
                 SlotMul => sum.products.push((sign, a, b)),
                 SlotMulPlain => sum.plain_products.push((sign, a, b)),
-                _ => sum.scalar_products.push((sign * op.floats("values")[0], a)),
+                _ => sum
+                    .scalar_products
+                    .push((added(&[], sign, op.floats("values")), a)),
             }
         }
         sum
@@ -92,8 +107,33 @@ impl Lowering<'_> {
 
     /// Makes a sum at a level.
     pub(super) fn sum(&mut self, sum: Sum, level: u32) -> Value {
-        let mut raw = self.products(&sum.products, level + 1);
+        let products = self.products(&sum.products, level + 1);
         let raw_scale = self.chain.scale(level + 1).powi(2);
+        let joins = |value: Value| {
+            let high = if self.is_input(value) {
+                self.input_level(value)
+            } else {
+                self.level(value)
+            };
+            high > level && !self.adjusted.contains_key(&(value, level))
+        };
+        // Where a rescale comes anyway, a value that lies too high joins it.
+        let rescales =
+            products.is_some() || !sum.plain_products.is_empty() || !sum.scalar_products.is_empty();
+        let (joining, mut terms): (Vec<_>, Vec<_>) =
+            sum.terms.into_iter().partition(|&(_, value)| rescales && joins(value));
+        let joining = joining.into_iter().map(|(sign, value)| (vec![sign], value));
+        let scalar_products: Vec<(Vec<f64>, Value)> =
+            sum.scalar_products.into_iter().chain(joining).collect();
+        // Products alone are relinearised and rescaled in one division.
+        let alone = sum.plain_products.is_empty() && scalar_products.is_empty();
+        let mut rescaled = None;
+        let mut raw = None;
+        match products {
+            Some(products) if alone => rescaled = Some(self.relinearize_rescale(products)),
+            Some(products) => raw = Some(self.relinearize(products)),
+            None => {}
+        }
         for &(sign, a, constant) in &sum.plain_products {
             let a = self.loose(a, level + 1);
             let plain = self.encode(constant, sign, level + 1, raw_scale / self.cipher(a).scale);
@@ -105,32 +145,16 @@ impl Lowering<'_> {
                 }
             });
         }
-        let mut scalar_products = sum.scalar_products;
-        let mut terms = Vec::new();
-        for (sign, value) in sum.terms {
-            let high = if self.is_input(value) {
-                self.input_level(value)
-            } else {
-                self.level(value)
-            };
-            let lower = high > level && !self.adjusted.contains_key(&(value, level));
-            // Where a rescale comes anyway, a value that lies too high joins it.
-            if lower && (raw.is_some() || !scalar_products.is_empty()) {
-                scalar_products.push((sign, value));
-            } else {
-                terms.push((sign, value));
-            }
-        }
-        for (factor, a) in scalar_products {
+        for (factors, a) in scalar_products {
             let a = self.loose(a, level + 1);
             let scale = raw_scale / self.cipher(a).scale;
-            let term = self.mul_scalar(a, factor, scale);
+            let term = self.mul_scalar(a, factors, scale);
             raw = Some(match raw {
                 Some(raw) => self.same(Opcode::CkksAdd, &[raw, term], Attributes::new()),
                 None => term,
             });
         }
-        let mut total = raw.map(|raw| self.rescale(raw));
+        let mut total = rescaled.or_else(|| raw.map(|raw| self.rescale(raw)));
         terms.sort_by_key(|&(sign, _)| sign < 0.0);
         for (sign, value) in terms {
             let value = self.at(value, level);
@@ -144,8 +168,8 @@ impl Lowering<'_> {
         let Some(mut total) = total else {
             unreachable!("a sum has a term")
         };
-        if sum.scalar != 0.0 {
-            let attributes = Builder::attributes([("values", vec![sum.scalar].into())]);
+        if sum.scalars.iter().any(|&scalar| scalar != 0.0) {
+            let attributes = Builder::attributes([("values", sum.scalars.into())]);
             total = self.same(Opcode::CkksAddScalar, &[total], attributes);
         }
         for (sign, constant) in sum.plains {
@@ -155,7 +179,7 @@ impl Lowering<'_> {
         total
     }
 
-    /// Σ ±a·b at a level, relinearised and not rescaled.
+    /// Σ ±a·b at a level, of degree 2.
     fn products(&mut self, products: &[(f64, Value, Value)], level: u32) -> Option<Value> {
         let mut sides = [None, None];
         for &(sign, a, b) in products {
@@ -188,15 +212,35 @@ impl Lowering<'_> {
             [Some(plus), Some(minus)] => self.same(Opcode::CkksSub, &[plus, minus], Attributes::new()),
             [None, Some(minus)] => self.same(Opcode::CkksNeg, &[minus], Attributes::new()),
         };
+        Some(sum)
+    }
+
+    fn relinearize(&mut self, sum: Value) -> Value {
         let ty = CipherType {
             degree: 1,
             ..self.cipher(sum)
         };
-        Some(self.push(
+        self.push(
             Opcode::CkksRelinearize,
             &[sum],
             Attributes::new(),
             Type::Cipher(ty),
-        ))
+        )
+    }
+
+    fn relinearize_rescale(&mut self, sum: Value) -> Value {
+        let ty = self.cipher(sum);
+        let lower = CipherType {
+            degree: 1,
+            level: ty.level - 1,
+            scale: ty.scale / self.chain.q[ty.level as usize] as f64,
+            ..ty
+        };
+        self.push(
+            Opcode::CkksRelinearizeRescale,
+            &[sum],
+            Attributes::new(),
+            Type::Cipher(lower),
+        )
     }
 }

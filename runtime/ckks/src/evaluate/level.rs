@@ -3,9 +3,10 @@
 use super::polynomials;
 use crate::CkksError;
 use crate::context::{Basis, Context};
+use crate::division::{Division, for_each_group};
 use crate::error::at_least;
 use crate::scratch::{mod_raise_scratch, rescale_scratch};
-use cipherloom_ring::{Word, basis};
+use cipherloom_ring::Word;
 
 /// dst = round(src / q_level), one level lower; the scale is divided by q_level. `level` is that of the source, at least
 /// 1. Scratch: [`crate::scratch::rescale_scratch`].
@@ -30,16 +31,10 @@ pub fn rescale<W: Word>(
         scratch,
         rescale_scratch(&ctx.parameters, level),
     )?;
-    let (last, scratch) = scratch.split_at_mut(n);
-    let (wraps, _) = scratch.split_at_mut(n);
-    for (dst, src) in dst
-        .chunks_exact_mut(level * n)
-        .zip(src.chunks_exact((level + 1) * n))
-    {
-        let (src, src_last) = src.split_at(level * n);
-        last.copy_from_slice(src_last);
-        basis::divide_round(&ctx.ring, level, level..level + 1, dst, src, last, wraps);
-    }
+    let last = core::iter::once(level).collect();
+    let tails = src.chunks_exact((level + 1) * n).map(|src| &src[level * n..]);
+    let scratch = &mut scratch[..Division::scratch(ctx, 1, polynomials)];
+    Division::new(ctx, last, tails, scratch).divide(ctx, level, dst, src, level + 1);
     Ok(())
 }
 
@@ -84,15 +79,17 @@ pub fn mod_raise<W: Word>(
         scratch,
         mod_raise_scratch(&ctx.parameters, level),
     )?;
-    let (coefficients, wraps) = scratch.split_at_mut(n);
-    let higher: heapless::Vec<usize, { cipherloom_ring::MAX_PRIMES }> = (1..=level).collect();
-    for (dst, src) in dst.chunks_exact_mut((level + 1) * n).zip(src.chunks_exact(n)) {
-        let (first, raised) = dst.split_at_mut(n);
-        first.copy_from_slice(src);
-        coefficients.copy_from_slice(src);
-        ctx.ring.ntt_inverse(0, coefficients);
-        basis::convert(&ctx.ring, 0..1, coefficients, &higher, raised, wraps);
-        cipherloom_ring::parallel::for_each_limb(raised, n, |i, limb| ctx.ring.ntt_forward(i + 1, limb));
-    }
+    let first = core::iter::once(0).collect();
+    let remainder = Division::new(ctx, first, src.chunks_exact(n), scratch);
+    for_each_group(dst, (level + 1) * n, n, |prime, limbs| {
+        for (polynomial, limb) in limbs.iter_mut().enumerate() {
+            if prime == 0 {
+                limb.copy_from_slice(ctx.limb(src, polynomial));
+            } else {
+                remainder.remainders(ctx, polynomial, prime, limb);
+                ctx.ring.ntt_forward(prime, limb);
+            }
+        }
+    });
     Ok(())
 }

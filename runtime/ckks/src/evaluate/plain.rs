@@ -8,6 +8,10 @@ use cipherloom_ring::{Modulus, Word, limb};
 
 /// A scalar times its scale stays below this, so that it is exact in 128-bit arithmetic.
 const SCALAR_BOUND: f64 = (1u128 << 120) as f64;
+/// Columns of a sum whose plaintexts stay in the first-level cache for both polynomials.
+const TILE: usize = 256;
+/// Terms of a sum that are taken together: as many as the kernels collect before they reduce.
+const SUMMED: usize = 15;
 
 /// Adds a plaintext of the same scale to a ciphertext of any degree (only c_0 changes): `a` is c_0 or the whole
 /// ciphertext, basis q.
@@ -82,6 +86,51 @@ pub fn mul_plain_acc<W: Word>(
     ctx.for_each_limb(level, basis, dst, |at, dst| {
         let (a, plaintext) = (ctx.limb(a, at.index), ctx.limb(plaintext, at.position));
         limb::mul_add_assign(ctx.modulus(at.prime), dst, a, plaintext);
+    });
+    Ok(())
+}
+
+/// dst (+)= Σ ciphertext · plaintext over the pairs of `terms`, ciphertexts of degree 1; `init` overwrites dst. One pass
+/// over memory, and one reduction for many products. Errors are those of [`mul_plain`], and add.
+pub fn mul_plain_sum<W: Word>(
+    ctx: &Context<'_, W>,
+    level: usize,
+    basis: Basis,
+    dst: &mut [W],
+    init: bool,
+    terms: &[(&[W], &[W])],
+) -> Result<(), CkksError> {
+    ctx.check("destination", dst, level, basis, 2)?;
+    for (ciphertext, plaintext) in terms {
+        ctx.check("operand", ciphertext, level, basis, 2)?;
+        ctx.check("plaintext", plaintext, level, basis, 1)?;
+    }
+    if init && terms.is_empty() {
+        dst.fill(W::ZERO);
+    }
+    let limbs = ctx.limbs(level, basis);
+    let (dst0, dst1) = dst.split_at_mut(ctx.parameters.words(limbs));
+    ctx.for_each_limb_pair(level, basis, dst0, dst1, |at, dst0, dst1| {
+        let modulus = ctx.modulus(at.prime);
+        for (group, terms) in terms.chunks(SUMMED).enumerate() {
+            let tiles = dst0.chunks_mut(TILE).zip(dst1.chunks_mut(TILE)).enumerate();
+            for (tile, (dst0, dst1)) in tiles {
+                let columns = tile * TILE..tile * TILE + dst0.len();
+                for (polynomial, dst) in [dst0, dst1].into_iter().enumerate() {
+                    let factors = terms.iter().map(|(ciphertext, plaintext)| {
+                        let limb = ctx.limb(ciphertext, polynomial * limbs + at.position);
+                        let plaintext = ctx.limb(plaintext, at.position);
+                        (&limb[columns.clone()], &plaintext[columns.clone()])
+                    });
+                    let factors: heapless::Vec<_, SUMMED> = factors.collect();
+                    if init && group == 0 {
+                        limb::inner_product(modulus, dst, &factors);
+                    } else {
+                        limb::inner_product_add_assign(modulus, dst, &factors);
+                    }
+                }
+            }
+        }
     });
     Ok(())
 }

@@ -1,105 +1,96 @@
-//! The digits of a polynomial in basis qp, and their products with a key.
+//! The digits of a polynomial in basis qp.
 //!
 //! Raised digits are kept prime by prime: the limbs of all digits for the first prime, then those for the next, so that
 //! one pass over memory meets everything that one limb of the result needs.
 
-use crate::context::{Basis, Context};
-use cipherloom_ring::{MAX_PRIMES, Word, basis, limb};
+use crate::context::Context;
+use cipherloom_ring::{Word, basis};
 
-/// Columns multiplied with both polynomials of a key while the digits are in the first-level cache.
-const TILE: usize = 1024;
-
-/// Limbs that are kept for each prime: one per digit.
-pub(super) fn limbs_per_prime<W: Word>(ctx: &Context<'_, W>, level: usize) -> usize {
-    ctx.parameters.digits(level)
-}
-
-/// The digit that the limb at a position belongs to, and that limb of the polynomial; `None` for special primes.
-pub(super) fn own<'a, W: Word>(
-    ctx: &Context<'_, W>,
+/// A polynomial cut into digits, its coefficients scaled for conversion to other primes.
+pub(super) struct Digits<'a, W> {
     level: usize,
-    position: usize,
+    /// The polynomial, in NTT form.
     polynomial: &'a [W],
-) -> Option<(usize, &'a [W])> {
-    let digit = position / ctx.parameters.digit_limbs as usize;
-    (position <= level).then(|| (digit, ctx.limb(polynomial, position)))
+    /// Its coefficients, each limb scaled as [`basis`] wants it.
+    scaled: &'a [W],
+    /// One limb of counts for each digit.
+    wraps: &'a [W],
 }
 
-/// Mod-up, except for transforms: the digits of a polynomial (NTT form, basis q) as coefficients modulo the primes of
-/// basis qp, the centred representative modulo the digit's primes. A digit's own limbs are not written.
-///
-/// Lengths: `coefficients` l+1 limbs of scratch, `wraps` one.
-pub(super) fn raise<W: Word>(
-    ctx: &Context<'_, W>,
-    level: usize,
-    raised: &mut [W],
-    polynomial: &[W],
-    coefficients: &mut [W],
-    wraps: &mut [W],
-) {
-    let n = ctx.degree();
-    let limbs = limbs_per_prime(ctx, level);
-    for digit in 0..limbs {
-        let own = ctx.digit(level, digit);
-        let words = own.start * n..own.end * n;
-        let (scaled, source) = (&mut coefficients[words.clone()], &polynomial[words]);
-        basis::scale_ntt_from(&ctx.ring, own.clone(), scaled, source, wraps);
-        let mut targets: heapless::Vec<basis::Target<'_, W>, MAX_PRIMES> = raised
-            .chunks_exact_mut(limbs * n)
-            .enumerate()
-            .filter(|(position, _)| !own.contains(position))
-            .map(|(position, raised)| {
-                let limb = &mut raised[digit * n..(digit + 1) * n];
-                (ctx.prime_at(level, position), limb)
-            })
-            .collect();
-        basis::combine_limbs(&ctx.ring, own, scaled, wraps, &mut targets);
-    }
-}
-
-/// Brings the raised limbs for the prime at a position to NTT form, except for the one that [`raise`] left out.
-pub(super) fn transform<W: Word>(ctx: &Context<'_, W>, level: usize, position: usize, raised: &mut [W]) {
-    for (digit, limb) in raised.chunks_exact_mut(ctx.degree()).enumerate() {
-        if !ctx.digit(level, digit).contains(&position) {
-            ctx.ring.ntt_forward(ctx.prime_at(level, position), limb);
+impl<'a, W: Word> Digits<'a, W> {
+    /// Cuts a polynomial (NTT form, basis q at a level). `scratch`: (l+1)·N words and N for each digit.
+    pub fn new(ctx: &Context<'_, W>, level: usize, polynomial: &'a [W], scratch: &'a mut [W]) -> Self {
+        let n = ctx.degree();
+        let digits = ctx.parameters.digits(level);
+        let (scaled, wraps) = scratch.split_at_mut((level + 1) * n);
+        for (digit, wraps) in wraps.chunks_exact_mut(n).enumerate().take(digits) {
+            let own = ctx.digit(level, digit);
+            let words = own.start * n..own.end * n;
+            let (scaled, source) = (&mut scaled[words.clone()], &polynomial[words]);
+            basis::scale_ntt_from(&ctx.ring, own, scaled, source, wraps);
+        }
+        Self {
+            level,
+            polynomial,
+            scaled,
+            wraps,
         }
     }
-}
 
-/// The sums Σ_d digit_d · key_d of the limb at a position for both polynomials of a key (b, a). `own` takes the place of
-/// the raised limb of its digit.
-pub(super) fn key_products<W: Word>(
-    ctx: &Context<'_, W>,
-    level: usize,
-    position: usize,
-    raised: &[W],
-    own: Option<(usize, &[W])>,
-    key: &[W],
-    key_cap: usize,
-    [sum0, sum1]: [&mut [W]; 2],
-) {
-    let modulus = ctx.modulus(ctx.prime_at(level, position));
-    let key_limbs = ctx.limbs(key_cap, Basis::Qp);
-    let key_position = if position <= level {
-        position
-    } else {
-        position + key_cap - level
-    };
-    let sums = sum0.chunks_mut(TILE).zip(sum1.chunks_mut(TILE));
-    for (tile, (sum0, sum1)) in sums.enumerate() {
-        let columns = tile * TILE..tile * TILE + sum0.len();
-        for (polynomial, sum) in [sum0, sum1].into_iter().enumerate() {
-            let terms: heapless::Vec<(&[W], &[W]), MAX_PRIMES> = (0..limbs_per_prime(ctx, level))
-                .map(|digit| {
-                    let limb = match own {
-                        Some((own, limb)) if own == digit => limb,
-                        _ => ctx.limb(raised, digit),
-                    };
-                    let key_limb = ctx.limb(key, (2 * digit + polynomial) * key_limbs + key_position);
-                    (&limb[columns.clone()], &key_limb[columns.clone()])
+    /// Mod-up, except for transforms: the coefficients of the digits modulo the primes from position `first` on, as many
+    /// as there is room for in `raised`, at most [`basis::GROUP`]. A digit's own limbs are not written.
+    pub fn raise(&self, ctx: &Context<'_, W>, first: usize, raised: &mut [W]) {
+        let n = ctx.degree();
+        let digits = ctx.parameters.digits(self.level);
+        for digit in 0..digits {
+            let own = ctx.digit(self.level, digit);
+            let mut targets: heapless::Vec<basis::Target<'_, W>, { basis::GROUP }> = (first..)
+                .zip(raised.chunks_exact_mut(digits * n))
+                .filter(|(position, _)| !own.contains(position))
+                .map(|(position, raised)| {
+                    let limb = &mut raised[digit * n..(digit + 1) * n];
+                    (ctx.prime_at(self.level, position), limb)
                 })
                 .collect();
-            limb::inner_product(modulus, sum, &terms);
+            let scaled = &self.scaled[own.start * n..own.end * n];
+            let wraps = ctx.limb(self.wraps, digit);
+            basis::combine_group(&ctx.ring, own, scaled, wraps, &mut targets);
         }
+    }
+
+    /// Brings the raised limbs for the prime at a position to NTT form, except for the one that [`Digits::raise`] left
+    /// out.
+    pub fn transform(&self, ctx: &Context<'_, W>, position: usize, raised: &mut [W]) {
+        for (digit, limb) in raised.chunks_exact_mut(ctx.degree()).enumerate() {
+            if !ctx.digit(self.level, digit).contains(&position) {
+                ctx.ring.ntt_forward(ctx.prime_at(self.level, position), limb);
+            }
+        }
+    }
+
+    /// The digit that the limb at a position belongs to, and that limb of the polynomial; `None` for special primes.
+    pub fn own(&self, ctx: &Context<'_, W>, position: usize) -> Option<(usize, &'a [W])> {
+        let digit = position / ctx.parameters.digit_limbs as usize;
+        (position <= self.level).then(|| (digit, ctx.limb(self.polynomial, position)))
+    }
+
+    /// The limbs of all digits at a position in NTT form, after [`Digits::transform`].
+    pub fn limbs<'r>(
+        &self,
+        ctx: &Context<'_, W>,
+        position: usize,
+        raised: &'r [W],
+    ) -> impl Iterator<Item = &'r [W]> + Clone
+    where
+        'a: 'r,
+    {
+        let own = self.own(ctx, position);
+        raised
+            .chunks_exact(ctx.degree())
+            .enumerate()
+            .map(move |(digit, limb)| match own {
+                Some((own, polynomial)) if own == digit => polynomial,
+                _ => limb,
+            })
     }
 }

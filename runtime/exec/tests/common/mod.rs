@@ -52,6 +52,7 @@ impl Toy {
             security_bits: 0,
             toy: true,
             steps: 0,
+            ephemeral_weight: 0,
         };
         let data = PlanData {
             name: "toy".into(),
@@ -80,6 +81,13 @@ impl Toy {
         });
         self.next_word += words;
         self.data.buffers.len() as u32 - 1
+    }
+
+    /// So many buffers of the same size: the index of the first.
+    pub fn buffers(&mut self, count: u32, words: u64) -> u32 {
+        let first = self.buffer(words);
+        (1..count).for_each(|_| _ = self.buffer(words));
+        first
     }
 
     pub fn ct(&mut self, level: u8, degree: u64) -> u32 {
@@ -141,6 +149,15 @@ impl Toy {
     pub fn constant(&mut self, values: Vec<f64>, scale: f64) -> u32 {
         self.data.constants.push(Constant {
             kind: ConstantKind::Slots { values },
+            scale,
+        });
+        self.data.constants.len() as u32 - 1
+    }
+
+    /// A described constant.
+    pub fn fourier(&mut self, fourier: Fourier, scale: f64) -> u32 {
+        self.data.constants.push(Constant {
+            kind: ConstantKind::Fourier(fourier),
             scale,
         });
         self.data.constants.len() as u32 - 1
@@ -215,12 +232,22 @@ pub struct Client<'m, W: Word> {
     pub context: &'m Context<'m, W>,
     pub encoder: &'m Encoder<'m>,
     pub secret: SecretKey<'m, W>,
+    /// The ephemeral one; of weight 1 in plans that have none.
+    pub sparse: SecretKey<'m, W>,
 }
 
 impl<W: Word> Client<'_, W> {
     pub fn keys(&self, plan: &Plan<'_>) -> KeyTable<W> {
         let make = |(index, key): (usize, Key)| {
-            let (context, cap) = (self.context, usize::from(key.level));
+            let cap = usize::from(key.level);
+            let few;
+            let context = match key.kind {
+                KeyKind::ToSparse => {
+                    few = self.context.with_special(1, cap).unwrap();
+                    &few
+                }
+                _ => self.context,
+            };
             let mut words = vec![W::ZERO; context.parameters.switching_key_words(cap)];
             let mut scratch = vec![W::ZERO; scratch::generate_key_scratch(&context.parameters, cap)];
             let seed = seed::derive_seed(&[7; 32], index as u64);
@@ -245,6 +272,22 @@ impl<W: Word> Client<'_, W> {
                     &mut words,
                     &mut scratch,
                 ),
+                KeyKind::ToSparse | KeyKind::FromSparse => {
+                    let (from, to) = match key.kind {
+                        KeyKind::ToSparse => (&self.secret, &self.sparse),
+                        _ => (&self.sparse, &self.secret),
+                    };
+                    keys::generate_switching_key(
+                        context,
+                        from,
+                        to,
+                        cap,
+                        &seed,
+                        &mut rng,
+                        &mut words,
+                        &mut scratch,
+                    )
+                }
             }
             .unwrap();
             words
@@ -322,12 +365,16 @@ pub fn with_client<W: Word, R>(
     let encoder = Encoder::new(context.parameters.log_n, &mut roots).unwrap();
     let mut secret = vec![W::ZERO; SecretKey::<W>::memory_words(&context.parameters)];
     let secret = SecretKey::from_seed(&context, &[1; 32], &mut secret).unwrap();
+    let mut sparse = vec![W::ZERO; SecretKey::<W>::memory_words(&context.parameters)];
+    let weight = plan.parameters().ephemeral_weight().max(1) as usize;
+    let sparse = SecretKey::sparse_from_seed(&context, &[2; 32], weight, &mut sparse).unwrap();
     Ok(body(
         &plan,
         &Client {
             context: &context,
             encoder: &encoder,
             secret,
+            sparse,
         },
     ))
 }

@@ -3,7 +3,7 @@
 /// First bytes of every file.
 pub(super) const MAGIC: [u8; 8] = *b"CIPHLOOM";
 /// Version of the container and of all record formats in it.
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 /// Bytes before the first record.
 pub(super) const HEADER_BYTES: usize = 96;
 /// Bytes of one row of the record table: offset, length, BLAKE3.
@@ -22,10 +22,18 @@ pub(crate) enum Kind {
     Inputs = 3,
     /// Full ciphertexts of the outputs and reveals.
     Outputs = 4,
+    /// What a run needs to go on where it was.
+    Checkpoint = 5,
 }
 
 impl Kind {
-    const ALL: [Self; 4] = [Self::SecretKey, Self::EvaluationKeys, Self::Inputs, Self::Outputs];
+    const ALL: [Self; 5] = [
+        Self::SecretKey,
+        Self::EvaluationKeys,
+        Self::Inputs,
+        Self::Outputs,
+        Self::Checkpoint,
+    ];
 
     /// What people call it.
     pub(crate) fn name(self) -> &'static str {
@@ -34,6 +42,7 @@ impl Kind {
             Self::EvaluationKeys => "evaluation keys",
             Self::Inputs => "encrypted inputs",
             Self::Outputs => "encrypted outputs",
+            Self::Checkpoint => "a checkpoint",
         }
     }
 

@@ -2,8 +2,12 @@
 #![allow(unsafe_code)]
 
 use memmap2::Mmap;
+#[cfg(unix)]
+use memmap2::UncheckedAdvice;
+
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 
 /// Maps a whole file for reading.
 ///
@@ -16,4 +20,14 @@ use std::io;
 pub(super) fn map(file: &File) -> io::Result<Mmap> {
     // SAFETY: the mapping is private to this crate and read-only; see above for changes from outside.
     unsafe { Mmap::map(file) }
+}
+
+/// Gives back the memory behind a part of a mapping; read again, it comes from the file again.
+pub(super) fn release(map: &Mmap, range: Range<usize>) {
+    #[cfg(unix)]
+    {
+        // SAFETY: the mapping is read-only and of a file, so dropped pages are read again with the same contents. Where
+        // that is refused, nothing is lost but memory.
+        let _ = unsafe { map.unchecked_advise_range(UncheckedAdvice::DontNeed, range.start, range.len()) };
+    }
 }

@@ -1,7 +1,7 @@
 //! Opens a container: maps it, checks all of it once, and hands out its records.
 
 use super::container::{ENTRY_BYTES, HASH_BYTES, HEADER_BYTES, Header, Kind, Owner, u64_at};
-use super::map::map;
+use super::map::{map, release};
 use super::writer::seal;
 use crate::error::{HostError, Result};
 use memmap2::Mmap;
@@ -54,7 +54,7 @@ impl Container {
                 path: path.to_owned(),
                 place: "header".into(),
                 problem: format!(
-                    "the file holds {}, but {} are wanted here",
+                    "the file holds {}, wanted here: {}",
                     header.kind_name(),
                     kind.name()
                 ),
@@ -133,6 +133,14 @@ impl Container {
         self.map.len()
     }
 
+    /// The seal: BLAKE3 of everything, in effect.
+    pub(crate) fn seal(&self) -> [u8; HASH_BYTES] {
+        let mut seal = [0; HASH_BYTES];
+        // Opening checked that it is there.
+        seal.copy_from_slice(&self.map[self.map.len() - HASH_BYTES..]);
+        seal
+    }
+
     /// The bytes of record `index`.
     pub(crate) fn record(&self, index: usize) -> Result<&[u8]> {
         let range = self
@@ -140,6 +148,13 @@ impl Container {
             .get(index)
             .ok_or_else(|| self.malformed(index, "the record is missing"))?;
         Ok(&self.map[range.clone()])
+    }
+
+    /// Says that record `index` has been read: its memory is given back.
+    pub(crate) fn release(&self, index: usize) {
+        if let Some(range) = self.records.get(index) {
+            release(&self.map, range.clone());
+        }
     }
 
     /// An error about the meaning of record `index`: its hash is right, so whoever wrote it is to blame.

@@ -1,12 +1,13 @@
 //! Records: bit-packed ciphertexts and switching keys, whole or with a seed in place of their uniform half.
 
 use cipherloom_ckks::{Context, Parameters};
+use cipherloom_plan::{Key, KeyKind};
 use cipherloom_ring::pack::{pack, packed_bytes, unpack};
 use rayon::prelude::*;
 
 /// Bytes before the payload of a ciphertext record.
 const CIPHERTEXT_HEADER_BYTES: usize = 16;
-/// Bytes before the packed halves of a switching-key record: element or 0, cap, seed.
+/// Bytes before the packed halves of a switching-key record: kind, cap, element, seed.
 const KEY_HEADER_BYTES: usize = 40;
 /// Bytes of a seed.
 const SEED_BYTES: usize = 32;
@@ -73,19 +74,26 @@ pub(crate) fn seeded_record(
     record
 }
 
-/// A record of a degree-1 ciphertext, c0 and c1 one after the other.
+/// Makes the record of a degree-1 ciphertext, c0 and c1 one after the other, in place of what `record` held.
 pub(crate) fn full_record(
     context: &Context<'_, u64>,
     header: CiphertextHeader,
     ciphertext: &[u64],
-) -> Vec<u8> {
+    record: &mut Vec<u8>,
+) {
     let level = usize::from(header.level);
-    let mut record = Vec::with_capacity(ciphertext_bytes(&context.parameters, level, Form::Full));
+    record.clear();
+    record.reserve_exact(ciphertext_bytes(&context.parameters, level, Form::Full));
     record.extend_from_slice(&header.to_bytes());
     for polynomial in ciphertext.chunks_exact((level + 1) * context.degree()) {
-        pack_polynomial(context, q_primes(level), polynomial, &mut record);
+        pack_polynomial(context, q_primes(level), polynomial, record);
     }
-    record
+}
+
+/// Port and tile that a ciphertext record says it is of.
+pub(crate) fn ciphertext_place(record: &[u8]) -> Option<(u32, u32)> {
+    let number = |at: usize| Some(u32::from_le_bytes(*record.get(at..)?.first_chunk()?));
+    Some((number(0)?, number(8)?))
 }
 
 /// Reads c0 of a seeded record at `level`, at most the record's own, and returns the seed of c1. The caller
@@ -128,40 +136,36 @@ fn key_bytes(parameters: &Parameters, cap: usize) -> usize {
     KEY_HEADER_BYTES + parameters.digits(cap) * polynomial
 }
 
-/// A record of the b halves of a switching key; `element` is 0 for relinearisation.
+/// Makes the record of the b halves of a switching key, in place of what `record` held; the context has the special primes
+/// that the key's kind uses.
 pub(crate) fn key_record(
     context: &Context<'_, u64>,
-    element: u32,
-    cap: usize,
+    key: &Key,
     seed: &[u8; 32],
-    key: &[u64],
-) -> Vec<u8> {
-    let parameters = &context.parameters;
-    let mut record = Vec::with_capacity(key_bytes(parameters, cap));
-    record.extend_from_slice(&key_header(element, cap));
+    words: &[u64],
+    record: &mut Vec<u8>,
+) {
+    let (parameters, cap) = (&context.parameters, usize::from(key.level));
+    record.clear();
+    record.reserve_exact(key_bytes(parameters, cap));
+    record.extend_from_slice(&key_header(key));
     record.extend_from_slice(seed);
     let polynomial = parameters.qp_words(cap, 0);
-    for pair in key.chunks_exact(2 * polynomial) {
-        pack_polynomial(
-            context,
-            qp_primes(parameters, cap),
-            &pair[..polynomial],
-            &mut record,
-        );
+    for pair in words.chunks_exact(2 * polynomial) {
+        pack_polynomial(context, qp_primes(parameters, cap), &pair[..polynomial], record);
     }
-    record
 }
 
-/// Fills the b halves of `key` from a record and returns the seed of the a halves, which the caller expands.
+/// Fills the b halves of a key from a record and returns the seed of the a halves, which the caller expands; the context
+/// has the special primes that the key's kind uses.
 pub(crate) fn read_key(
     context: &Context<'_, u64>,
     record: &[u8],
-    element: u32,
-    cap: usize,
-    key: &mut [u64],
+    key: &Key,
+    words: &mut [u64],
 ) -> Result<[u8; 32], String> {
-    let parameters = &context.parameters;
-    let header = key_header(element, cap);
+    let (parameters, cap) = (&context.parameters, usize::from(key.level));
+    let header = key_header(key);
     if record.len() != key_bytes(parameters, cap) || !record.starts_with(&header) {
         return Err("the record is not this key of the plan".into());
     }
@@ -170,18 +174,22 @@ pub(crate) fn read_key(
     let polynomial = parameters.qp_words(cap, 0);
     let packed = polynomial_bytes(parameters, qp_primes(parameters, cap));
     let halves = record[KEY_HEADER_BYTES..].chunks_exact(packed);
-    for (pair, half) in key.chunks_exact_mut(2 * polynomial).zip(halves) {
+    for (pair, half) in words.chunks_exact_mut(2 * polynomial).zip(halves) {
         unpack_polynomial(context, qp_primes(parameters, cap), half, &mut pair[..polynomial])?;
     }
     Ok(seed)
 }
 
-/// Galois element (0 for relinearisation) and level cap.
-fn key_header(element: u32, cap: usize) -> [u8; 8] {
-    let mut header = [0; KEY_HEADER_BYTES - SEED_BYTES];
-    header[..4].copy_from_slice(&element.to_le_bytes());
-    header[4..].copy_from_slice(&(cap as u32).to_le_bytes());
-    header
+/// Kind, level cap, two zero bytes, and the Galois element or 0.
+fn key_header(key: &Key) -> [u8; KEY_HEADER_BYTES - SEED_BYTES] {
+    let (kind, element) = match key.kind {
+        KeyKind::Relinearise => (0, 0),
+        KeyKind::Galois(element) => (1, element),
+        KeyKind::ToSparse => (2, 0),
+        KeyKind::FromSparse => (3, 0),
+    };
+    let [e0, e1, e2, e3] = element.to_le_bytes();
+    [kind, key.level, 0, 0, e0, e1, e2, e3]
 }
 
 /// Ring primes of a polynomial in basis q.
@@ -197,7 +205,8 @@ fn qp_primes(parameters: &Parameters, level: usize) -> impl Iterator<Item = usiz
 
 /// Packed bytes of the limb for one prime of the ring.
 fn limb_bytes(parameters: &Parameters, prime: usize) -> usize {
-    let value = parameters.primes().nth(prime).unwrap_or_default();
+    let special = || parameters.p.get(prime.checked_sub(parameters.q.len())?);
+    let value = parameters.q.get(prime).or_else(special).copied().unwrap_or(0);
     packed_bytes(parameters.degree(), u64::BITS - value.leading_zeros())
 }
 
@@ -221,18 +230,18 @@ fn pack_polynomial(
 /// Unpacks limbs in parallel; `bytes` may be longer than the limbs need.
 fn unpack_polynomial(
     context: &Context<'_, u64>,
-    primes: impl Iterator<Item = usize>,
-    mut bytes: &[u8],
+    primes: impl Iterator<Item = usize> + Clone + Sync,
+    bytes: &[u8],
     words: &mut [u64],
 ) -> Result<(), String> {
-    let mut limbs = Vec::new();
-    for (prime, limb) in primes.zip(words.chunks_exact_mut(context.degree())) {
-        let split = bytes.split_at_checked(limb_bytes(&context.parameters, prime));
-        let (packed, rest) = split.ok_or("the record is too short")?;
-        limbs.push((prime, packed, limb));
-        bytes = rest;
-    }
-    limbs.into_par_iter().try_for_each(|(prime, packed, limb)| {
+    let parameters = &context.parameters;
+    let limbs = words.par_chunks_exact_mut(context.degree()).enumerate();
+    limbs.try_for_each(|(index, limb)| {
+        let start = polynomial_bytes(parameters, primes.clone().take(index));
+        let prime = primes.clone().nth(index).ok_or("the record has too few limbs")?;
+        let packed = bytes
+            .get(start..start + limb_bytes(parameters, prime))
+            .ok_or("the record is too short")?;
         let modulus = context.ring.modulus(prime);
         unpack(packed, modulus.bits(), modulus, limb)
             .map_err(|error| format!("limb of prime {prime}: {error}"))

@@ -51,26 +51,14 @@ impl Writer {
         self.file
             .write_all(bytes)
             .map_err(HostError::io(&self.path, "write the file"))?;
-        let length = bytes.len() as u64;
-        self.table.extend_from_slice(&self.offset.to_le_bytes());
-        self.table.extend_from_slice(&length.to_le_bytes());
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(bytes);
-        self.table.extend_from_slice(hasher.finalize().as_bytes());
-        self.offset += length;
+        push_entry(&mut self.table, &mut self.offset, bytes);
         Ok(())
     }
 
     /// Writes the table and the header, waits for the disk, and puts the file in its place.
     /// An existing file is replaced, except a secret key, which nothing could bring back.
     pub(crate) fn finish(mut self) -> Result<()> {
-        let header = Header {
-            kind: self.kind as u32,
-            owner: self.owner,
-            records: (self.table.len() / ENTRY_BYTES) as u64,
-            body_bytes: self.offset - HEADER_BYTES as u64,
-        }
-        .to_bytes();
+        let header = header(self.kind, self.owner, &self.table, self.offset);
         let seal = seal(&header, &self.table);
         let path = &self.path;
         self.file
@@ -87,6 +75,37 @@ impl Writer {
         kept.map_err(|error| HostError::io(path, "put the finished file in place")(error.error))?;
         sync_folder(path)
     }
+}
+
+/// Appends the entry of a record that begins at `offset`.
+fn push_entry(table: &mut Vec<u8>, offset: &mut u64, record: &[u8]) {
+    let length = record.len() as u64;
+    table.extend_from_slice(&offset.to_le_bytes());
+    table.extend_from_slice(&length.to_le_bytes());
+    table.extend_from_slice(blake3::hash(record).as_bytes());
+    *offset += length;
+}
+
+/// The header of a container whose records end at `offset`.
+fn header(kind: Kind, owner: Owner, table: &[u8], offset: u64) -> [u8; HEADER_BYTES] {
+    Header {
+        kind: kind as u32,
+        owner,
+        records: (table.len() / ENTRY_BYTES) as u64,
+        body_bytes: offset - HEADER_BYTES as u64,
+    }
+    .to_bytes()
+}
+
+/// The seal of the container of these records, without writing it.
+pub(crate) fn seal_of<'r>(
+    kind: Kind,
+    owner: Owner,
+    records: impl Iterator<Item = &'r [u8]>,
+) -> [u8; HASH_BYTES] {
+    let (mut table, mut offset) = (Vec::new(), HEADER_BYTES as u64);
+    records.for_each(|record| push_entry(&mut table, &mut offset, record));
+    seal(&header(kind, owner, &table, offset), &table)
 }
 
 /// BLAKE3 of the header and the table, which holds the hash of every record: it seals the whole file.

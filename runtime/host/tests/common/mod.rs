@@ -166,6 +166,7 @@ pub fn plan_data(name: &str) -> PlanData {
             security_bits: 0,
             toy: true,
             steps: STEPS,
+            ephemeral_weight: 0,
         },
         ports,
         keys: vec![

@@ -1,8 +1,6 @@
 //! What the verifier refuses, and where.
 
-use core::fmt;
-
-use crate::model::{Basis, KeyKind, PortKind};
+use crate::model::{Basis, KeyKind, PortKind, Secret};
 use crate::verify::state::Form;
 
 /// Why a plan means nothing, or nothing safe.
@@ -56,6 +54,16 @@ pub enum VerifyError {
     SecurityClaim {
         /// The claim.
         bits: u16,
+    },
+    /// The ephemeral secret is too sparse for the modulus that it is used with, q_0 and the first special prime, and the plan
+    /// is not marked as a toy.
+    EphemeralInsecure {
+        /// Its weight.
+        weight: u32,
+        /// log2 of the modulus.
+        log_modulus: f64,
+        /// The largest log2 of a modulus that is accepted; 0 for weights that are not.
+        limit: f64,
     },
     /// The instructions make another number of training steps than the parameters claim.
     Steps {
@@ -174,12 +182,26 @@ pub enum Fault {
         /// Words of the buffer.
         words: u64,
     },
-    /// The key switches from something else.
+    /// The key is not of a kind that the instruction takes.
     KeyKind {
         /// Which key.
         key: u32,
         /// What it is.
         found: KeyKind,
+    },
+    /// A ciphertext is under the other secret.
+    Secret {
+        /// Which buffer.
+        buffer: u32,
+        /// The secret that the instruction takes.
+        expected: Secret,
+        /// The secret that the ciphertext is under.
+        found: Secret,
+    },
+    /// A `mod_raise` from another level than 0.
+    RaiseLevel {
+        /// The level named.
+        from: u8,
     },
     /// The key is made for a lower level.
     KeyLevel {
@@ -250,203 +272,6 @@ impl Fault {
         VerifyError::Instruction {
             instruction: instruction as u32,
             fault: self,
-        }
-    }
-}
-
-impl fmt::Display for VerifyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {
-            VerifyError::Cells { needed, given } => {
-                write!(
-                    f,
-                    "the verifier needs {needed} cells of memory, {given} are given"
-                )
-            }
-            VerifyError::NotPrime { modulus } => write!(f, "modulus {modulus} is not prime"),
-            VerifyError::NotNttFriendly { modulus } => write!(f, "modulus {modulus} is not 1 modulo 2N"),
-            VerifyError::PrimeTooLarge { modulus, bits } => {
-                write!(f, "modulus {modulus} is not below 2^{bits}")
-            }
-            VerifyError::DuplicatePrime { modulus } => write!(f, "modulus {modulus} stands twice"),
-            VerifyError::SpecialModulus { log_p, log_digit } => {
-                write!(
-                    f,
-                    "the special primes' product 2^{log_p:.2} is below a digit's 2^{log_digit:.2}"
-                )
-            }
-            VerifyError::Insecure { log_qp, limit } => write!(
-                f,
-                "insecure: log2(QP) is {log_qp:.2}, at most {limit} is 128-bit secure at this ring degree"
-            ),
-            VerifyError::SecurityClaim { bits } => {
-                write!(
-                    f,
-                    "the claim of {bits} bits of security is not what the security table gives"
-                )
-            }
-            VerifyError::Steps { claimed, counted } => {
-                write!(
-                    f,
-                    "the plan claims {claimed} training steps, its instructions make {counted}"
-                )
-            }
-            VerifyError::OutputMissing {
-                port,
-                tile: Some(tile),
-            } => {
-                write!(f, "port {port}: no instruction writes tile {tile}")
-            }
-            VerifyError::OutputMissing { port, tile: None } => {
-                write!(f, "port {port}: there are more tiles to write than instructions")
-            }
-            VerifyError::Instruction { instruction, fault } => {
-                write!(f, "instruction {instruction}: {fault}")
-            }
-        }
-    }
-}
-
-impl core::error::Error for VerifyError {}
-
-fn basis_name(basis: Basis) -> &'static str {
-    match basis {
-        Basis::Q => "q",
-        Basis::Qp => "qp",
-    }
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {
-            Fault::Undefined { buffer } => write!(f, "buffer {buffer} is read but holds no value"),
-            Fault::LoopNotClosed { buffer } => write!(
-                f,
-                "the loop is not closed: buffer {buffer} is read but holds another value at the back edge than at entry"
-            ),
-            Fault::LoopDepth => f.write_str("loops are not matched or nest too deep"),
-            Fault::Form {
-                buffer,
-                expected,
-                found,
-            } => {
-                write!(f, "buffer {buffer} holds a {found}, not a {expected}")
-            }
-            Fault::Degree {
-                buffer,
-                expected,
-                found,
-            } => {
-                write!(
-                    f,
-                    "buffer {buffer} holds a ciphertext of degree {found}, not {expected}"
-                )
-            }
-            Fault::Basis {
-                buffer,
-                expected,
-                found,
-            } => write!(
-                f,
-                "buffer {buffer} is in basis {}, not {}",
-                basis_name(found),
-                basis_name(expected)
-            ),
-            Fault::Level {
-                buffer,
-                expected,
-                found,
-            } => {
-                write!(f, "buffer {buffer} is at level {found}, not {expected}")
-            }
-            Fault::RescaleAboveChain { max_level } => {
-                write!(f, "a rescale to the highest level, {max_level}, has no source")
-            }
-            Fault::DropUpwards { from, to } => write!(f, "a drop from level {from} to level {to} goes up"),
-            Fault::Scale { expected, found } => write!(
-                f,
-                "scales differ: 2^{:.6} and 2^{:.6}",
-                libm::log2(expected),
-                libm::log2(found)
-            ),
-            Fault::ScaleRange {
-                log_scale,
-                log_modulus,
-            } => write!(
-                f,
-                "the scale 2^{log_scale:.2} is not between 2^-64 and half of the modulus 2^{log_modulus:.2}"
-            ),
-            Fault::Overlap { destination, source } => {
-                write!(
-                    f,
-                    "destination buffer {destination} overlaps source buffer {source}"
-                )
-            }
-            Fault::BufferTooSmall {
-                buffer,
-                needed,
-                words,
-            } => {
-                write!(f, "buffer {buffer} has {words} words, its value takes {needed}")
-            }
-            Fault::KeyKind {
-                key,
-                found: KeyKind::Relinearise,
-            } => {
-                write!(f, "key {key} is the relinearisation key, a Galois key is needed")
-            }
-            Fault::KeyKind {
-                key,
-                found: KeyKind::Galois(element),
-            } => {
-                write!(
-                    f,
-                    "key {key} is for Galois element {element}, the relinearisation key is needed"
-                )
-            }
-            Fault::KeyLevel { key, cap, level } => {
-                write!(
-                    f,
-                    "key {key} is made for level {cap} and below, it is used at {level}"
-                )
-            }
-            Fault::NoSpecialModulus => f.write_str("there are no special primes for basis qp"),
-            Fault::PortKind {
-                port,
-                expected,
-                found,
-            } => {
-                write!(
-                    f,
-                    "port {port} is of kind {}, not {}",
-                    found.name(),
-                    expected.name()
-                )
-            }
-            Fault::Tile { port, tile, tiles } => write!(f, "port {port} has {tiles} tiles, no tile {tile}"),
-            Fault::PortLevel {
-                port,
-                expected,
-                found,
-            } => {
-                write!(
-                    f,
-                    "port {port} is at level {expected}, the instruction is at {found}"
-                )
-            }
-            Fault::PortScale {
-                port,
-                expected,
-                found,
-            } => write!(
-                f,
-                "port {port} has scale 2^{:.6}, the value 2^{:.6}",
-                libm::log2(expected),
-                libm::log2(found)
-            ),
-            Fault::OutputInLoop { port } => write!(f, "output port {port} is written in a loop"),
-            Fault::OutputTwice { port, tile } => write!(f, "tile {tile} of port {port} is written twice"),
-            Fault::NoStep => f.write_str("no training step has begun"),
         }
     }
 }

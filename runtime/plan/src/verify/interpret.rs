@@ -1,9 +1,9 @@
 //! What each instruction takes and makes: the abstract interpreter of the verifier and the disassembler.
 
 use crate::instruction::Instruction;
-use crate::model::{Basis, Buffer, KeyKind, MAX_PRIMES, PortKind};
+use crate::model::{Basis, Buffer, KeyKind, MAX_PRIMES, PortKind, Secret};
 use crate::op::{Dst, Op, Operand};
-use crate::parts::{PortView, ScalarView};
+use crate::parts::PortView;
 use crate::verify::fault::Fault;
 use crate::verify::state::{Form, State, Value, VerifyCell, scales_agree};
 use crate::view::Plan;
@@ -29,15 +29,15 @@ const SMALLEST_LOG_SCALE: f64 = -64.0;
 
 /// Follows what every buffer holds, one cell per buffer.
 pub(crate) struct Interpreter<'c, 'p> {
-    plan: Plan<'p>,
+    pub(super) plan: Plan<'p>,
     words: WordCounts,
     /// log2 of Q_level.
     log_modulus: [f64; MAX_PRIMES],
-    cells: &'c mut [VerifyCell],
+    pub(super) cells: &'c mut [VerifyCell],
     /// How many buffers hold a value: their indices are the `holder`s of the first cells. No two of them overlap, so that
     /// they are few even where the buffers are many.
     holders: usize,
-    step_begun: bool,
+    pub(super) step_begun: bool,
 }
 
 /// The port of a transfer instruction; its kind and tile are checked.
@@ -124,30 +124,26 @@ impl<'c, 'p> Interpreter<'c, 'p> {
 
     /// Checks an instruction and follows what it does. The value that it made, if any.
     pub fn apply(&mut self, instruction: &Instruction) -> Result<Option<Value>, Fault> {
-        let made = self.result(instruction)?;
-        let signature = instruction.op.signature();
-        let Instruction { level, dst, a, b, .. } = *instruction;
-        let Some((form, scale)) = made else {
+        let Some(value) = self.result(instruction)? else {
             return Ok(None);
         };
+        let signature = instruction.op.signature();
+        let Instruction { level, dst, a, .. } = *instruction;
+        let scale = value.scale;
 
         let destination = self.buffer(dst);
-        for (operand, source, in_place) in [
-            (signature.a, a, signature.dst == Dst::InPlace),
-            (signature.b, b, false),
-        ] {
+        let added_to = signature.dst == Dst::Accumulate && !instruction.init();
+        let sources = instruction.reads().count() - usize::from(added_to);
+        for (index, source) in instruction.reads().take(sources).enumerate() {
             let range = self.buffer(source);
-            if matches!(operand, Operand::Read | Operand::Consume)
-                && destination.overlaps(&range)
-                && !(in_place && destination == range)
-            {
+            let in_place = index == 0 && signature.dst == Dst::InPlace && destination == range;
+            if destination.overlaps(&range) && !in_place {
                 return Err(Fault::Overlap {
                     destination: dst,
                     source,
                 });
             }
         }
-        let value = Value { form, level, scale };
         let needed = value.words(&self.words);
         if needed > destination.words {
             return Err(Fault::BufferTooSmall {
@@ -174,8 +170,8 @@ impl<'c, 'p> Interpreter<'c, 'p> {
         Ok(Some(value))
     }
 
-    /// The form and scale of the result, after the sources are checked.
-    fn result(&mut self, instruction: &Instruction) -> Result<Option<(Form, f64)>, Fault> {
+    /// The result, after the sources are checked.
+    fn result(&mut self, instruction: &Instruction) -> Result<Option<Value>, Fault> {
         let Instruction {
             op,
             level,
@@ -192,12 +188,21 @@ impl<'c, 'p> Interpreter<'c, 'p> {
         };
         let key_switching = matches!(
             op,
-            Op::Decompose | Op::RotateAcc | Op::LiftAcc | Op::ModDown | Op::Relinearize | Op::Rotate
+            Op::Decompose
+                | Op::RotateAcc
+                | Op::LiftAcc
+                | Op::ModDown
+                | Op::ModDownRescale
+                | Op::Relinearize
+                | Op::RelinearizeRescale
+                | Op::Rotate
+                | Op::SwitchSecret
         );
         if (key_switching || basis == Basis::Qp) && self.plan.parameters().special() == 0 {
             return Err(Fault::NoSpecialModulus);
         }
-        Ok(Some(match op {
+        let mut secret = Secret::Main;
+        let (form, scale) = match op {
             Op::Loop | Op::End | Op::Checkpoint => return Ok(None),
             Op::Step => {
                 self.step_begun = true;
@@ -251,6 +256,21 @@ impl<'c, 'p> Interpreter<'c, 'p> {
                 let scale = self.take(a, linear, level)? * self.take(b, plaintext, level)?;
                 (linear, self.accumulate(instruction, dst, linear, scale)?)
             }
+            Op::MulPlainSum => {
+                let mut sum = None;
+                for (a, b) in (a..).zip(b..).take(usize::from(instruction.terms())) {
+                    let found = self.take(a, linear, level)? * self.take(b, plaintext, level)?;
+                    let expected = *sum.get_or_insert(found);
+                    if !scales_agree(expected, found) {
+                        return Err(Fault::Scale { expected, found });
+                    }
+                }
+                // Parsing refuses sums without a term.
+                (
+                    linear,
+                    self.accumulate(instruction, dst, linear, sum.unwrap_or(0.0))?,
+                )
+            }
             Op::AddScalar => {
                 let (expected, found) = (self.take(a, linear, level)?, self.scalar_scale(b)?);
                 if !scales_agree(expected, found) {
@@ -269,10 +289,8 @@ impl<'c, 'p> Interpreter<'c, 'p> {
                 (PRODUCT, scale * scale)
             }
             Op::Rescale => {
-                let max_level = self.plan.parameters().max_level();
-                let divisor = self.plan.parameters().q().get(usize::from(level) + 1);
-                let divisor = divisor.ok_or(Fault::RescaleAboveChain { max_level })?;
-                (linear, self.take(a, linear, level + 1)? / divisor as f64)
+                let divisor = self.divisor(level)?;
+                (linear, self.take(a, linear, level + 1)? / divisor)
             }
             Op::Drop => {
                 let from = b.min(u32::from(u8::MAX)) as u8;
@@ -281,9 +299,17 @@ impl<'c, 'p> Interpreter<'c, 'p> {
                 }
                 (linear, self.take(a, linear, from)?)
             }
+            Op::ModRaise => {
+                if b != 0 {
+                    let from = b.min(u32::from(u8::MAX)) as u8;
+                    return Err(Fault::RaiseLevel { from });
+                }
+                secret = Secret::Ephemeral;
+                (FRESH, self.take_under(secret, a, FRESH, 0)?)
+            }
             Op::Decompose => (Form::Decomposed, self.take(a, FRESH, level)?),
             Op::RotateAcc => {
-                self.check_key(b, true, level)?;
+                self.check_key(b, op, level)?;
                 let scale = self.take(a, Form::Decomposed, level)?;
                 (
                     ACCUMULATOR,
@@ -299,117 +325,39 @@ impl<'c, 'p> Interpreter<'c, 'p> {
             }
             Op::ModDown => (FRESH, self.take(a, ACCUMULATOR, level)?),
             Op::Relinearize => {
-                self.check_key(b, false, level)?;
+                self.check_key(b, op, level)?;
                 (FRESH, self.take(a, PRODUCT, level)?)
             }
+            Op::ModDownRescale => {
+                let divisor = self.divisor(level)?;
+                (FRESH, self.take(a, ACCUMULATOR, level + 1)? / divisor)
+            }
+            Op::RelinearizeRescale => {
+                let divisor = self.divisor(level)?;
+                self.check_key(b, op, level + 1)?;
+                (FRESH, self.take(a, PRODUCT, level + 1)? / divisor)
+            }
             Op::Rotate => {
-                self.check_key(b, true, level)?;
+                self.check_key(b, op, level)?;
                 (FRESH, self.take(a, FRESH, level)?)
             }
+            Op::SwitchSecret => {
+                let from = match self.check_key(b, op, level)? {
+                    KeyKind::FromSparse => Secret::Ephemeral,
+                    _ => {
+                        secret = Secret::Ephemeral;
+                        Secret::Main
+                    }
+                };
+                (FRESH, self.take_under(from, a, FRESH, level)?)
+            }
+        };
+        Ok(Some(Value {
+            form,
+            level,
+            scale,
+            secret,
         }))
-    }
-
-    /// The scale of a source, after its form and level are checked.
-    fn take(&self, buffer: u32, form: Form, level: u8) -> Result<f64, Fault> {
-        let value = match self.cells.get(buffer as usize).map(|cell| cell.state) {
-            Some(State::Value(value)) => value,
-            Some(State::LoopVariant) => return Err(Fault::LoopNotClosed { buffer }),
-            Some(State::Undefined) | None => return Err(Fault::Undefined { buffer }),
-        };
-        match (form, value.form) {
-            (Form::Decomposed, Form::Decomposed) => {}
-            (Form::Plaintext(expected), Form::Plaintext(found)) => check_basis(buffer, expected, found)?,
-            (
-                Form::Ciphertext {
-                    degree: expected,
-                    basis,
-                },
-                Form::Ciphertext {
-                    degree: found,
-                    basis: found_basis,
-                },
-            ) => {
-                check_basis(buffer, basis, found_basis)?;
-                if expected != found {
-                    return Err(Fault::Degree {
-                        buffer,
-                        expected,
-                        found,
-                    });
-                }
-            }
-            (expected, found) => {
-                return Err(Fault::Form {
-                    buffer,
-                    expected,
-                    found,
-                });
-            }
-        }
-        if value.level == level {
-            Ok(value.scale)
-        } else {
-            Err(Fault::Level {
-                buffer,
-                expected: level,
-                found: value.level,
-            })
-        }
-    }
-
-    /// The common scale of two sources.
-    fn take_equal(&self, a: (u32, Form), b: (u32, Form), level: u8) -> Result<f64, Fault> {
-        let (expected, found) = (self.take(a.0, a.1, level)?, self.take(b.0, b.1, level)?);
-        if scales_agree(expected, found) {
-            Ok(expected)
-        } else {
-            Err(Fault::Scale { expected, found })
-        }
-    }
-
-    /// The scale of an accumulator to which a term of scale `term` is added: the term's own where it is overwritten.
-    fn accumulate(&self, instruction: &Instruction, dst: u32, form: Form, term: f64) -> Result<f64, Fault> {
-        if instruction.init() {
-            return Ok(term);
-        }
-        let expected = self.take(dst, form, instruction.level)?;
-        if scales_agree(expected, term) {
-            Ok(expected)
-        } else {
-            Err(Fault::Scale {
-                expected,
-                found: term,
-            })
-        }
-    }
-
-    fn scalar_scale(&self, index: u32) -> Result<f64, Fault> {
-        let scalar = self.plan.scalar(index as usize);
-        if scalar.is_some_and(|scalar| scalar.per_step()) && !self.step_begun {
-            return Err(Fault::NoStep);
-        }
-        Ok(scalar.as_ref().map_or(0.0, ScalarView::scale))
-    }
-
-    fn check_key(&self, key: u32, galois: bool, level: u8) -> Result<(), Fault> {
-        let Some(found) = self.plan.key(key as usize) else {
-            return Err(Fault::KeyLevel { key, cap: 0, level });
-        };
-        if matches!(found.kind, KeyKind::Galois(_)) != galois {
-            return Err(Fault::KeyKind {
-                key,
-                found: found.kind,
-            });
-        }
-        if found.level < level {
-            Err(Fault::KeyLevel {
-                key,
-                cap: found.level,
-                level,
-            })
-        } else {
-            Ok(())
-        }
     }
 
     fn log_modulus_at(&self, level: u8) -> f64 {
@@ -446,17 +394,5 @@ impl<'c, 'p> Interpreter<'c, 'p> {
                 at += 1;
             }
         }
-    }
-}
-
-fn check_basis(buffer: u32, expected: Basis, found: Basis) -> Result<(), Fault> {
-    if expected == found {
-        Ok(())
-    } else {
-        Err(Fault::Basis {
-            buffer,
-            expected,
-            found,
-        })
     }
 }

@@ -5,12 +5,15 @@
 //!
 //! - **Parameters.** Every modulus is a prime ≡ 1 (mod 2N) below 2^61 (2^30 for 32-bit words), and no two are equal. With
 //!   special primes, their product is at least that of the largest digit. Unless the plan is marked as a toy, log2(QP) is
-//!   within the table for N and the claimed security is at most the table's.
+//!   within the table for N and the claimed security is at most the table's; and an ephemeral secret has a weight of at least
+//!   32 and a modulus q_0·p_0 within its own bound for N.
 //! - **Buffers.** An instruction reads only what was written. Writing a buffer makes every other buffer that overlaps it in
 //!   the arena undefined, `mod_down` makes its source undefined, and a value fits into its buffer. A destination overlaps no
 //!   source, except that it may be exactly source `a` where the instruction table says so.
 //! - **Values.** Form (plaintext, ciphertext, decomposed), degree, basis and level of every source are what the instruction
 //!   says. Scales that are added agree within [`SCALE_TOLERANCE`]; every scale is above 2^-64 and below half of Q_level.
+//! - **Secrets.** `switch_secret` takes a ciphertext from the main to the ephemeral secret or back, as its key says, and
+//!   `mod_raise` takes and makes one under the ephemeral secret; everything else takes only what is under the main secret.
 //! - **Keys.** Of the right kind, and made for at least the level of use; special primes exist.
 //! - **Ports.** Of the right kind, the tile exists; a value is read at no more than the port's level, and handed out at
 //!   exactly the port's level and scale. Every tile of an output or reveal is written by exactly one instruction, for outputs
@@ -18,9 +21,11 @@
 //! - **Loops.** What the body reads holds the same at the loop's head and at its back edge.
 //! - **Steps.** Streams and per-step scalars are used only after a step began; the steps made are those claimed.
 
+mod display;
 mod fault;
 mod interpret;
 mod parameters;
+mod sources;
 mod state;
 
 #[cfg(feature = "encode")]

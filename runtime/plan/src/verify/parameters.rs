@@ -1,5 +1,7 @@
 //! The rules for the moduli, and the security table.
 
+use crate::model::KeyKind;
+use crate::record::Table;
 use crate::verify::VerifyError;
 use crate::view::Plan;
 
@@ -12,6 +14,12 @@ const SMALLEST_LOG_N: u8 = 10;
 const SECURITY_BITS: u16 = 128;
 /// Bits of the largest prime with words of 32 and 64 bits.
 const PRIME_BITS: (u32, u32) = (30, 61);
+/// The lightest ephemeral secret that is accepted.
+const SMALLEST_WEIGHT: u32 = 32;
+/// Largest log2 of the modulus under which a ternary secret with 32 non-zero coefficients hides for 128 bits, for N = 2^16; it
+/// grows with N. (Sparse-secret encapsulation: Bossuat, Troncoso-Pastoriza, Hubaux, "Bootstrapping for approximate
+/// homomorphic encryption with negligible failure probability by using sparse-secret encapsulation", 2022.)
+const LARGEST_LOG_EPHEMERAL: (u8, f64) = (16, 105.0);
 /// The sums of logarithms are exact to this.
 const LOG_TOLERANCE: f64 = 1e-9;
 
@@ -58,6 +66,14 @@ pub(crate) fn check(plan: &Plan<'_>) -> Result<(), VerifyError> {
         });
     }
 
+    if plan.keys().any(|key| key.kind == KeyKind::ToSparse) {
+        // This key has one special prime alone, and its digit is q_0.
+        let (log_p, log_digit) = (log_of_first(parameters.p()), log_of_first(parameters.q()));
+        if log_p < log_digit - LOG_TOLERANCE {
+            return Err(VerifyError::SpecialModulus { log_p, log_digit });
+        }
+    }
+
     let (log_qp, claim) = (log_q + log_p, parameters.security_bits());
     if parameters.toy() {
         return if claim == 0 {
@@ -77,7 +93,38 @@ pub(crate) fn check(plan: &Plan<'_>) -> Result<(), VerifyError> {
     if claim == 0 || claim > SECURITY_BITS {
         return Err(VerifyError::SecurityClaim { bits: claim });
     }
+    check_ephemeral(plan)
+}
+
+/// Only the key to the ephemeral secret hides anything under it, and what is encrypted with that key: both modulo q_0 and the
+/// first special prime.
+fn check_ephemeral(plan: &Plan<'_>) -> Result<(), VerifyError> {
+    let parameters = plan.parameters();
+    if plan.keys().all(|key| key.kind != KeyKind::ToSparse) {
+        return Ok(());
+    }
+    let weight = parameters.ephemeral_weight();
+    let log_modulus = log_of_first(parameters.q()) + log_of_first(parameters.p());
+    let (log_n, largest) = LARGEST_LOG_EPHEMERAL;
+    let growth = i32::from(parameters.log_n()) - i32::from(log_n);
+    let limit = if weight < SMALLEST_WEIGHT {
+        0.0
+    } else {
+        libm::ldexp(largest, growth)
+    };
+    if log_modulus > limit + LOG_TOLERANCE {
+        return Err(VerifyError::EphemeralInsecure {
+            weight,
+            log_modulus,
+            limit,
+        });
+    }
     Ok(())
+}
+
+/// log2 of the first modulus, 0 without one.
+fn log_of_first(moduli: Table<'_, u64>) -> f64 {
+    sum_of_logs(moduli.iter().take(1))
 }
 
 /// log2 of a product of moduli.

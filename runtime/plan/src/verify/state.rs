@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::model::Basis;
+use crate::model::{Basis, Secret};
 use crate::verify::SCALE_TOLERANCE;
 use crate::words::WordCounts;
 
@@ -48,6 +48,8 @@ pub struct Value {
     pub level: u8,
     /// Its scale (in basis qp: without the factor P).
     pub scale: f64,
+    /// The secret that it is under, for plaintexts [`Secret::Main`].
+    pub secret: Secret,
 }
 
 impl Value {
@@ -62,7 +64,10 @@ impl Value {
 
     /// Whether the two are the same but for rounding of the scale.
     pub(crate) fn agrees(&self, other: &Value) -> bool {
-        self.form == other.form && self.level == other.level && scales_agree(self.scale, other.scale)
+        self.form == other.form
+            && self.level == other.level
+            && self.secret == other.secret
+            && scales_agree(self.scale, other.scale)
     }
 }
 

@@ -3,6 +3,9 @@
 use cipherloom_plan::WordCounts;
 use cipherloom_plan::data::*;
 
+#[allow(dead_code, reason = "not every test file uses the plan")]
+pub mod refresh;
+
 pub const N: u32 = 1024;
 pub const Q: [u64; 4] = [
     1_125_899_906_856_961,
@@ -113,6 +116,7 @@ pub fn parameters() -> Parameters {
         security_bits: 0,
         toy: true,
         steps: 3,
+        ephemeral_weight: 0,
     }
 }
 

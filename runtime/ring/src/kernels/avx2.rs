@@ -5,7 +5,7 @@
 use core::arch::x86_64::*;
 
 use super::double::{LANES, Quad, basis, ntt, pointwise};
-use super::{Kernels, NttTable, Rows, Term, portable};
+use super::{Combination, Kernels, NttTable, Rows, Start, Term, Term2, portable};
 use crate::Modulus;
 
 /// 2^52 as bits: with an integer below 2^52 in its low bits, the double of their sum.
@@ -51,11 +51,26 @@ pub(super) static KERNELS: Kernels<u64> = Kernels {
     inner_product: entry!(pointwise::inner_product(
         m: M<'_>, dst: LimbMut<'_>, terms: &[Term<'_, u64>], accumulate: bool
     )),
+    inner_product_2: entry!(pointwise::inner_product_2(
+        m: M<'_>, dst: [LimbMut<'_>; 2], terms: &[Term2<'_, u64>], start: [Start<'_, u64>; 2]
+    )),
+    permute_sub_from_mul_scalar_assign: entry!(pointwise::permute_sub_from_mul_scalar_assign(
+        m: M<'_>, log_n: u32, element: u32, dst: LimbMut<'_>, src: Limb<'_>, s: u64
+    )),
+    prefetch,
     combine: entry!(basis::combine(
-        m: M<'_>, dst: LimbMut<'_>, source: &Rows<'_, u64>, factors: Limb<'_>, wrap_factor: u64
+        combinations: &mut [Combination<'_, u64>], source: &Rows<'_, u64>
     )),
     ..portable::kernels()
 };
+
+/// Asks for every cache line of a slice, into the second level.
+pub(super) fn prefetch(words: &[u64]) {
+    for line in words.chunks(64 / size_of::<u64>()) {
+        // SAFETY: every x86-64 processor has the instruction, and it reads nothing.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(line.as_ptr().cast()) };
+    }
+}
 
 /// Calls intrinsics.
 ///

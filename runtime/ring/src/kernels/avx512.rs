@@ -9,6 +9,7 @@
 #![allow(unsafe_code)]
 
 mod basis;
+mod inner;
 mod ntt;
 mod permute;
 mod pointwise;
@@ -29,7 +30,7 @@ const LOW: u64 = (1 << RADIX_BITS) - 1;
 
 /// A vector function as an entry of the table.
 macro_rules! entry {
-    ($module:ident::$name:ident($($argument:ident),*)) => {
+    ($module:ident::$name:ident($($argument:ident),* $(,)?)) => {
         // SAFETY: the table that holds this entry is handed out only where the processor has these features.
         |$($argument),*| unsafe { $module::$name($($argument),*) }
     };
@@ -55,12 +56,17 @@ pub(super) static KERNELS: Kernels<u64> = Kernels {
     mul_scalar_add_assign: entry!(pointwise::mul_scalar_add_assign(m, dst, a, s)),
     sub_from_mul_scalar_assign: entry!(pointwise::sub_from_mul_scalar_assign(m, dst, a, s)),
     add_scalar_assign: entry!(pointwise::add_scalar_assign(m, dst, s)),
-    inner_product: entry!(pointwise::inner_product(m, dst, terms, accumulate)),
+    inner_product: entry!(inner::inner_product(m, dst, terms, accumulate)),
+    inner_product_2: entry!(inner::inner_product_2(m, dst, terms, start)),
     reduce: entry!(pointwise::reduce(m, dst, a)),
     lift_signed: entry!(pointwise::lift_signed(m, dst, a)),
-    permute: entry!(permute::permute(log_n, element, dst, src)),
-    permute_add_assign: entry!(permute::permute_add_assign(m, log_n, element, dst, src)),
-    combine: entry!(basis::combine(m, dst, source, factors, wrap_factor)),
+    permute: entry!(permute::permute(log_n, element, start, dst, src)),
+    permute_add_assign: entry!(permute::permute_add_assign(m, log_n, element, start, dst, src)),
+    permute_sub_from_mul_scalar_assign: entry!(permute::permute_sub_from_mul_scalar_assign(
+        m, log_n, element, dst, src, s
+    )),
+    prefetch: super::avx2::prefetch,
+    combine: entry!(basis::combine(combinations, source)),
     count_wraps: entry!(basis::count_wraps(wraps, rows, reciprocals)),
 };
 
@@ -94,6 +100,14 @@ impl Field {
         }
     }
 
+    /// x mod q in [0,2q), x < 2^52.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512ifma")]
+    fn reduce_lazy(&self, x: __m512i) -> __m512i {
+        let quotient = multiply_high(splat(0), x, self.reciprocal);
+        low_bits(multiply_low(x, quotient, self.minus_q))
+    }
+
     /// high·2^52 + low mod q, for high and low below 2^52.
     ///
     /// Each part leaves a rest in [0,2q) (Shoup), and 4q ≤ 2^52.
@@ -107,8 +121,8 @@ impl Field {
         subtract_once(subtract_once(rest, self.two_q), self.q)
     }
 
-    /// As [`Field::reduce`] for sums of up to [`pointwise::TERMS`] products of residues and one word below 2^52,
-    /// collected by halves.
+    /// As [`Field::reduce`] for sums of products collected by halves, the high one below 2^52, carry of the other
+    /// included.
     #[inline]
     #[target_feature(enable = "avx512f,avx512ifma")]
     fn reduce_sum(&self, high: __m512i, low: __m512i) -> __m512i {
@@ -143,6 +157,14 @@ fn shoup(m: &Modulus<u64>, w: u64) -> u64 {
     m.shoup(w) >> (u64::BITS - RADIX_BITS)
 }
 
+/// q^−1 mod 2^52 for odd q, by Newton's iteration: q is its own inverse modulo 8, and each step doubles the bits that
+/// are right.
+fn inverse_of_q(q: u64) -> u64 {
+    (0..5).fold(q, |inverse, _| {
+        inverse.wrapping_mul(2u64.wrapping_sub(q.wrapping_mul(inverse)))
+    }) & LOW
+}
+
 #[inline]
 #[target_feature(enable = "avx512f")]
 fn splat(x: u64) -> __m512i {
@@ -161,6 +183,25 @@ fn load(x: &[u64; LANES]) -> __m512i {
 fn store(to: &mut [u64; LANES], x: __m512i) {
     // SAFETY: the reference is to as many bytes as are written, and no alignment is asked for.
     unsafe { _mm512_storeu_epi64(to.as_mut_ptr().cast(), x) }
+}
+
+/// Words ahead that memory is asked for: the hardware follows a stream only within a page.
+const AHEAD: usize = 256;
+
+/// Asks for the cache line [`AHEAD`] of this one; past the end of a slice nothing happens.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn prefetch_line(x: &[u64; LANES]) {
+    _mm_prefetch::<_MM_HINT_T0>(x.as_ptr().wrapping_add(AHEAD).cast());
+}
+
+/// [`prefetch_line`] of some words of a slice.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn prefetch(x: &[u64], words: core::ops::Range<usize>) {
+    for line in x.get(words).unwrap_or_default().as_chunks().0 {
+        prefetch_line(line);
+    }
 }
 
 /// sum + the low 52 bits of a·b.

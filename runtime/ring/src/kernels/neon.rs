@@ -25,6 +25,8 @@ pub(super) static KERNELS: Kernels<u64> = Kernels {
     mul_scalar_add_assign: pointwise::mul_scalar_add_assign::<Registers>,
     sub_from_mul_scalar_assign: pointwise::sub_from_mul_scalar_assign::<Registers>,
     inner_product: pointwise::inner_product::<Registers>,
+    inner_product_2: pointwise::inner_product_2::<Registers>,
+    permute_sub_from_mul_scalar_assign: pointwise::permute_sub_from_mul_scalar_assign::<Registers>,
     combine: basis::combine::<Registers>,
     ..portable::kernels()
 };

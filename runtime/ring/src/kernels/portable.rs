@@ -33,10 +33,13 @@ pub(super) const fn kernels<W: Word>() -> Kernels<W> {
         sub_from_mul_scalar_assign: pointwise::sub_from_mul_scalar_assign,
         add_scalar_assign: pointwise::add_scalar_assign,
         inner_product: pointwise::inner_product,
+        inner_product_2: pointwise::inner_product_2,
         reduce: pointwise::reduce,
         lift_signed: pointwise::lift_signed,
         permute: permute::permute,
         permute_add_assign: permute::permute_add_assign,
+        permute_sub_from_mul_scalar_assign: permute::permute_sub_from_mul_scalar_assign,
+        prefetch: |_| {},
         combine: basis::combine,
         count_wraps: basis::count_wraps,
     }

@@ -184,6 +184,18 @@ fn check_inner_product(q: u64, len: usize, terms: usize) {
             (kernels.inner_product)(m, &mut found, &pairs, accumulate);
             assert_eq!(expected, found, "{terms} terms, q = {q}");
         }
+        let pairs: Vec<Term2<'_, u64>> = pairs.iter().map(|&(a, b)| (a, [b, a])).collect();
+        let starts = [Start::Zero, Start::Destination, Start::Scaled(&limbs[0], q - 1)];
+        for i in 0..starts.len() {
+            let starts = [starts[i], starts[(i + 1) % starts.len()]];
+            let [expected, found] = [portable, kernels].map(|kernels| {
+                let mut sums = [start.clone(), start.clone()];
+                let dst = sums.each_mut().map(|sum| &mut sum[..]);
+                (kernels.inner_product_2)(m, dst, &pairs, starts);
+                sums
+            });
+            assert_eq!(expected, found, "{terms} terms from {starts:?}, q = {q}");
+        }
     }
 }
 
@@ -207,9 +219,22 @@ fn check_conversion(from: u64, to: u64, rows: usize, seed: u64) {
             let source = Rows {
                 rows: &limbs,
                 wraps: &wraps,
+                bits: from.bits(),
             };
-            (kernels.combine)(&m, &mut dst, &source, &factors, to - 1);
-            [counted, dst]
+            let mut other = dst.clone();
+            // A pair and a single one.
+            let combination = |dst| Combination {
+                modulus: m,
+                factors: factors.iter().copied().collect(),
+                wrap_factor: to - 1,
+                dst,
+            };
+            let mut third = dst.clone();
+            (kernels.combine)(
+                &mut [&mut dst, &mut other, &mut third].map(|dst| combination(&mut dst[..])),
+                &source,
+            );
+            [counted, dst, other, third]
         });
         assert_eq!(expected, found, "{rows} rows from {from:?} to {to}");
     }
@@ -255,10 +280,12 @@ proptest! {
         for element in [rotation, automorphism::conjugation_element(log_n)] {
             for (kernels, portable) in backends(m.bits()) {
                 let [expected, found] = [portable, kernels].map(|kernels| {
-                    let (mut moved, mut sum) = (dst.clone(), dst.clone());
-                    (kernels.permute)(log_n, element, &mut moved, &src);
-                    (kernels.permute_add_assign)(&m, log_n, element, &mut sum, &src);
-                    [moved, sum]
+                    let (mut moved, mut sum, mut finished) = (dst.clone(), dst.clone(), dst.clone());
+                    (kernels.permute)(log_n, element, 0, &mut moved, &src);
+                    (kernels.permute_add_assign)(&m, log_n, element, 0, &mut sum, &src);
+                    let scalar = m.value() - 2;
+                    (kernels.permute_sub_from_mul_scalar_assign)(&m, log_n, element, &mut finished, &src, scalar);
+                    [moved, sum, finished]
                 });
                 prop_assert_eq!(expected, found);
             }

@@ -1,5 +1,6 @@
 use cipherloom_ring::automorphism::{
-    apply_coefficients, apply_ntt, apply_ntt_add_assign, conjugation_element, galois_element, inverse_element,
+    apply_coefficients, apply_ntt, apply_ntt_add_assign, apply_ntt_part, conjugation_element, galois_element,
+    inverse_element, part_source,
 };
 use cipherloom_ring::{Word, limb};
 use proptest::prelude::*;
@@ -22,6 +23,18 @@ fn check_forms<W: Word>(log_n: u32, element: u32, seed: u64) {
     apply_ntt_add_assign(m, log_n, element, &mut sum, &source);
     limb::add_assign(m, &mut expected, &source);
     assert_eq!(sum, expected);
+    for len in (3..=log_n).map(|log_len| 1 << log_len) {
+        let mut parts = vec![W::ZERO; ring.degree()];
+        for (i, part) in parts.chunks_exact_mut(len).enumerate() {
+            let from = part_source(log_n, element, i * len, len);
+            apply_ntt_part(log_n, element, i * len, part, &source[from..from + len]);
+            assert_eq!(
+                part_source(log_n, inverse_element(log_n, element), from, len),
+                i * len
+            );
+        }
+        assert_eq!(parts, found, "in parts of {len}");
+    }
 }
 
 proptest! {

@@ -18,7 +18,7 @@ impl Packer<'_> {
     }
 
     /// A public tensor on the slots of one tile that hold elements, zero elsewhere.
-    fn pack(&self, public: &Public, dims: &[Axis], lanes: &[Lane], position: &[u32]) -> Contents {
+    pub fn pack(&self, public: &Public, dims: &[Axis], lanes: &[Lane], position: &[u32]) -> Contents {
         let mut index = vec![0; dims.len()];
         let slots = (0..self.frame.period)
             .map(|slot| {
@@ -72,6 +72,9 @@ impl Packer<'_> {
     /// Sum with a public tensor times `factor`. Slots that hold no element stay as they are, if they are known to be 0.
     pub fn add_public(&mut self, atom: &Atom, public: &Public, dims: &[Axis], factor: f64) -> Atom {
         let public = public.map(|value| value * factor);
+        if let Some(values) = public.steps() {
+            return self.add_steps(atom, values);
+        }
         let wanted = self.lanes_with(&atom.lanes, &public, dims);
         let mut atom = self.spread(atom, &along(&wanted));
         let lanes = self.lanes_with(&atom.lanes, &public, dims);
@@ -111,6 +114,38 @@ impl Packer<'_> {
             lanes,
             clean: atom.clean,
             tiles,
+        }
+    }
+
+    /// Sum with one number for each step, in all slots: none stays zero.
+    fn add_steps(&mut self, atom: &Atom, values: &[f64]) -> Atom {
+        let lanes = atom.lanes.iter().map(|&lane| {
+            if lane == Lane::First {
+                Lane::Partial
+            } else {
+                lane
+            }
+        });
+        Atom {
+            lanes: lanes.collect(),
+            clean: !self.is_padded(&atom.lanes),
+            tiles: atom
+                .tiles
+                .iter()
+                .map(|&tile| self.vectors.add_scalars(tile, values.to_vec()))
+                .collect(),
+        }
+    }
+
+    /// Product with one number for each step.
+    pub fn mul_steps(&mut self, atom: &Atom, values: &[f64]) -> Atom {
+        Atom {
+            tiles: atom
+                .tiles
+                .iter()
+                .map(|&tile| self.vectors.mul_scalars(tile, values.to_vec()))
+                .collect(),
+            ..atom.clone()
         }
     }
 }

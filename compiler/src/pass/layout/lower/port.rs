@@ -61,7 +61,7 @@ impl Lowering<'_> {
     }
 
     /// Where the elements of a tensor stand. Inputs also fill the places that they do not vary along.
-    fn layout(&self, dims: &[Axis], lanes: &[Lane], factor: f64, repeat: bool) -> Layout {
+    pub(super) fn layout(&self, dims: &[Axis], lanes: &[Lane], factor: f64, repeat: bool) -> Layout {
         let frame = self.packer.frame;
         let grid = self.packer.grid(lanes);
         let tile_stride = |place: usize| grid[place + 1..].iter().product::<u32>();

@@ -15,8 +15,8 @@ mod tests;
 use core::arch::x86_64::*;
 
 use super::{
-    Field, LANES, LOW, RADIX_BITS, add_if_negative, load, multiply_high, multiply_low, radix, splat, store,
-    subtract_once,
+    Field, LANES, LOW, RADIX_BITS, add_if_negative, inverse_of_q, load, multiply_high, multiply_low, radix,
+    splat, store, subtract_once,
 };
 use crate::Modulus;
 use crate::kernels::NttTable;
@@ -33,14 +33,6 @@ const SEPARATE_REVERSED: [[u64; LANES]; 2] = [[14, 12, 10, 8, 6, 4, 2, 0], [15, 
 
 /// w̃ and w̃'.
 type Twiddle = (__m512i, __m512i);
-
-/// q^−1 mod 2^52 for odd q, by Newton's iteration: q is its own inverse modulo 8, and each step doubles the bits that
-/// are right.
-fn inverse_of_q(q: u64) -> u64 {
-    (0..5).fold(q, |inverse, _| {
-        inverse.wrapping_mul(2u64.wrapping_sub(q.wrapping_mul(inverse)))
-    }) & LOW
-}
 
 /// (w̃, w̃') of w in [0,q).
 fn montgomery(m: &Modulus<u64>, radix: u64, inverse_of_q: u64, w: u64) -> [u64; 2] {

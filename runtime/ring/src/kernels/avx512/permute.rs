@@ -3,19 +3,26 @@
 
 use core::arch::x86_64::*;
 
-use super::{LANES, load, splat, store, subtract_once};
+use super::{Field, LANES, load, splat, store, subtract_once};
 use crate::Modulus;
 use crate::kernels::portable::permute as portable;
 
 /// Blocks whose sources are computed at once.
 const GROUP: usize = 16;
-/// From this degree on there are whole groups.
-const MIN_LOG_N: u32 = 7;
+/// A part of a limb of this length is whole groups.
+const MIN_PART: usize = GROUP * LANES;
 
-/// Calls `f(dst, permuted source)` for every vector; N ≥ 2^MIN_LOG_N.
+/// Calls `f(dst, permuted source)` for every vector of a part that starts at `start` and has at least MIN_PART words.
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn for_each(log_n: u32, element: u32, dst: &mut [u64], src: &[u64], f: impl Fn(&mut [u64; LANES], __m512i)) {
+fn for_each(
+    log_n: u32,
+    element: u32,
+    start: usize,
+    dst: &mut [u64],
+    src: &[u64],
+    f: impl Fn(&mut [u64; LANES], __m512i),
+) {
     let patterns = portable::patterns(element).map(|pattern| pattern.map(u64::from));
     let log_blocks = log_n - LANES.trailing_zeros();
     let log_r = log_blocks + 1;
@@ -30,7 +37,9 @@ fn for_each(log_n: u32, element: u32, dst: &mut [u64], src: &[u64], f: impl Fn(&
 
     let (src, _) = src.as_chunks();
     let (dst, _) = dst.as_chunks_mut();
-    for (high, dst) in (0u32..).step_by(GROUP).zip(dst.chunks_exact_mut(GROUP)) {
+    let inside = src.len() - 1;
+    let first_block = (start / LANES) as u32;
+    for (high, dst) in (first_block..).step_by(GROUP).zip(dst.chunks_exact_mut(GROUP)) {
         let first = (2 * reverse(high) + 1).wrapping_mul(element);
         let exponents = _mm512_add_epi32(_mm512_set1_epi32(first.cast_signed()), steps);
         let halves = _mm512_srli_epi32::<1>(_mm512_and_epi32(exponents, low_bits));
@@ -38,7 +47,7 @@ fn for_each(log_n: u32, element: u32, dst: &mut [u64], src: &[u64], f: impl Fn(&
         let carries = _mm512_srl_epi32(exponents, carry_place);
         let (sources, carries) = (words(sources), words(carries));
         for ((dst, source), carry) in dst.iter_mut().zip(sources).zip(carries) {
-            let Some(src) = src.get(source as usize) else {
+            let Some(src) = src.get(source as usize & inside) else {
                 return;
             };
             let pattern = load(&patterns[carry as usize % LANES]);
@@ -88,20 +97,47 @@ fn words(x: __m512i) -> [u32; GROUP] {
 }
 
 #[target_feature(enable = "avx512f")]
-pub(super) fn permute(log_n: u32, element: u32, dst: &mut [u64], src: &[u64]) {
-    if log_n < MIN_LOG_N {
-        return portable::permute(log_n, element, dst, src);
+pub(super) fn permute(log_n: u32, element: u32, start: usize, dst: &mut [u64], src: &[u64]) {
+    if dst.len() < MIN_PART {
+        return portable::permute(log_n, element, start, dst, src);
     }
-    for_each(log_n, element, dst, src, |d, s| store(d, s));
+    for_each(log_n, element, start, dst, src, |d, s| store(d, s));
 }
 
 #[target_feature(enable = "avx512f")]
-pub(super) fn permute_add_assign(m: &Modulus<u64>, log_n: u32, element: u32, dst: &mut [u64], src: &[u64]) {
-    if log_n < MIN_LOG_N {
-        return portable::permute_add_assign(m, log_n, element, dst, src);
+pub(super) fn permute_add_assign(
+    m: &Modulus<u64>,
+    log_n: u32,
+    element: u32,
+    start: usize,
+    dst: &mut [u64],
+    src: &[u64],
+) {
+    if dst.len() < MIN_PART {
+        return portable::permute_add_assign(m, log_n, element, start, dst, src);
     }
     let q = splat(m.value());
-    for_each(log_n, element, dst, src, |d, s| {
+    for_each(log_n, element, start, dst, src, |d, s| {
         store(d, subtract_once(_mm512_add_epi64(load(d), s), q));
+    });
+}
+
+#[target_feature(enable = "avx512f,avx512ifma")]
+pub(super) fn permute_sub_from_mul_scalar_assign(
+    m: &Modulus<u64>,
+    log_n: u32,
+    element: u32,
+    dst: &mut [u64],
+    src: &[u64],
+    s: u64,
+) {
+    if log_n < MIN_LOG_N {
+        return portable::permute_sub_from_mul_scalar_assign(m, log_n, element, dst, src, s);
+    }
+    let (field, factor) = (Field::new(m), Field::factor(m, s));
+    for_each(log_n, element, dst, src, |d, x| {
+        // In (0,2q): the product takes any word below 2^52.
+        let difference = _mm512_sub_epi64(_mm512_add_epi64(x, field.q), load(d));
+        store(d, field.multiply(difference, factor));
     });
 }

@@ -3,18 +3,11 @@
 use core::arch::x86_64::*;
 
 use super::{
-    Field, LANES, RADIX_BITS, add_if_negative, load, low_bits, multiply_high, multiply_low, splat, store,
-    subtract_once,
+    Field, LANES, RADIX_BITS, add_if_negative, load, low_bits, multiply_high, multiply_low, prefetch_line,
+    splat, store, subtract_once,
 };
 use crate::Modulus;
-use crate::kernels::Term;
 use crate::kernels::portable::pointwise as portable;
-
-/// Products of residues in one lazy sum. With 15 products and a word below 2^52 the low halves sum to less than 2^56
-/// and, carry included, the high halves to at most 15·(2^48 − 1) + 16 < 2^52.
-pub(super) const TERMS: usize = 15;
-/// Vectors of a sum of products handled side by side: as many pairs of sums as hide the latency of a multiply-add.
-pub(super) const VECTORS: usize = 4;
 
 /// dst = f(dst) by vectors; returns what is left.
 #[inline]
@@ -203,77 +196,4 @@ pub(super) fn lift_signed(m: &Modulus<u64>, dst: &mut [u64], a: &[i8]) {
         store(d, add_if_negative(_mm512_cvtepi8_epi64(bytes), field.q));
     }
     portable::lift_signed(m, rest, a_rest);
-}
-
-#[target_feature(enable = "avx512f,avx512ifma")]
-pub(super) fn inner_product(m: &Modulus<u64>, dst: &mut [u64], terms: &[Term<'_, u64>], accumulate: bool) {
-    let field = Field::new(m);
-    let mut keep = accumulate;
-    if !keep && terms.is_empty() {
-        dst.fill(0);
-    }
-    // `dst` carries the sum between groups.
-    for group in terms.chunks(TERMS) {
-        let (vectors, rest) = dst.as_chunks_mut();
-        let (blocks, single) = vectors.as_chunks_mut::<VECTORS>();
-        let mut start = 0;
-        for block in blocks {
-            inner_product_block(&field, block, group, start, keep);
-            start += VECTORS * LANES;
-        }
-        for vector in single {
-            inner_product_block(&field, core::array::from_mut(vector), group, start, keep);
-            start += LANES;
-        }
-        for (j, d) in rest.iter_mut().enumerate() {
-            portable::inner_product_block(m, core::array::from_mut(d), group, start + j, keep);
-        }
-        keep = true;
-    }
-}
-
-/// Words ahead of a sum of products that its factors are asked for: the hardware follows a stream only within a page.
-const AHEAD: usize = 256;
-
-/// Asks for the cache line [`AHEAD`] of this one; past the end of a slice nothing happens.
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn prefetch(x: &[u64; LANES]) {
-    _mm_prefetch::<_MM_HINT_T0>(x.as_ptr().wrapping_add(AHEAD).cast());
-}
-
-/// The columns `start`… of [`inner_product`], as many as `dst` has, with their sums in registers.
-#[inline]
-#[target_feature(enable = "avx512f,avx512ifma")]
-fn inner_product_block<const VECTORS: usize>(
-    field: &Field,
-    dst: &mut [[u64; LANES]; VECTORS],
-    terms: &[Term<'_, u64>],
-    start: usize,
-    keep: bool,
-) {
-    let mut high = [splat(0); VECTORS];
-    let mut low = high;
-    if keep {
-        for (low, d) in low.iter_mut().zip(dst.iter()) {
-            *low = load(d);
-        }
-    }
-    for (a, b) in terms {
-        let columns = start..start + VECTORS * LANES;
-        let (Some(a), Some(b)) = (a.get(columns.clone()), b.get(columns)) else {
-            return;
-        };
-        let factors = a.as_chunks().0.iter().zip(b.as_chunks().0);
-        for ((high, low), (a, b)) in high.iter_mut().zip(&mut low).zip(factors) {
-            prefetch(a);
-            prefetch(b);
-            let (a, b) = (load(a), load(b));
-            *high = multiply_high(*high, a, b);
-            *low = multiply_low(*low, a, b);
-        }
-    }
-    for ((d, high), low) in dst.iter_mut().zip(high).zip(low) {
-        store(d, field.reduce_sum(high, low));
-    }
 }

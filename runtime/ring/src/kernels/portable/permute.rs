@@ -30,9 +30,15 @@ fn reverse(x: u32, bits: u32) -> u32 {
     x.reverse_bits().checked_shr(u32::BITS - bits).unwrap_or(0)
 }
 
-/// Calls `f(dst_word, src_word)` for every position.
+/// Calls `f(dst, permuted source)` for every block.
 #[inline(always)]
-fn for_each<W: Word>(log_n: u32, element: u32, dst: &mut [W], src: &[W], f: impl Fn(&mut W, W)) {
+pub(in crate::kernels) fn for_each<W: Word>(
+    log_n: u32,
+    element: u32,
+    dst: &mut [W],
+    src: &[W],
+    f: impl Fn(&mut [W; BLOCK], [W; BLOCK]),
+) {
     let patterns = patterns(element);
     let log_blocks = log_n - LOG_BLOCK;
     let log_r = log_blocks + 1;
@@ -47,22 +53,31 @@ fn for_each<W: Word>(log_n: u32, element: u32, dst: &mut [W], src: &[W], f: impl
         ) else {
             return;
         };
-        for (d, &low) in dst.iter_mut().zip(pattern) {
-            f(d, src[usize::from(low) % BLOCK]);
-        }
+        f(dst, pattern.map(|low| src[usize::from(low) % BLOCK]));
     }
 }
 
-pub(in crate::kernels) fn permute<W: Word>(log_n: u32, element: u32, dst: &mut [W], src: &[W]) {
-    for_each(log_n, element, dst, src, |d, s| *d = s);
+/// Calls `f(dst_word, src_word)` for every position.
+#[inline(always)]
+fn for_each_word<W: Word>(log_n: u32, element: u32, dst: &mut [W], src: &[W], f: impl Fn(&mut W, W)) {
+    for_each(log_n, element, dst, src, |dst, src| {
+        for (d, s) in dst.iter_mut().zip(src) {
+            f(d, s);
+        }
+    });
+}
+
+pub(in crate::kernels) fn permute<W: Word>(log_n: u32, element: u32, start: usize, dst: &mut [W], src: &[W]) {
+    for_each(log_n, element, start, dst, src, |d, s| *d = s);
 }
 
 pub(in crate::kernels) fn permute_add_assign<W: Word>(
     m: &Modulus<W>,
     log_n: u32,
     element: u32,
+    start: usize,
     dst: &mut [W],
     src: &[W],
 ) {
-    for_each(log_n, element, dst, src, |d, s| *d = m.add(*d, s));
+    for_each(log_n, element, start, dst, src, |d, s| *d = m.add(*d, s));
 }

@@ -1,7 +1,7 @@
 //! Coefficient-wise arithmetic on one limb.
 
 use super::LANES;
-use crate::kernels::Term;
+use crate::kernels::{Start, Term, Term2};
 use crate::{Modulus, Word};
 
 #[inline(always)]
@@ -120,6 +120,50 @@ pub(in crate::kernels) fn inner_product<W: Word>(
             inner_product_block(m, core::array::from_mut(d), group, rest_start + j, keep);
         }
         keep = true;
+    }
+}
+
+/// Columns of two inner products done one after the other while their common side is in the first-level cache.
+const TILE: usize = 512;
+/// Terms that are handed on at once.
+const TERMS: usize = 32;
+
+pub(in crate::kernels) fn inner_product_2<W: Word>(
+    m: &Modulus<W>,
+    dst: [&mut [W]; 2],
+    terms: &[Term2<'_, W>],
+    start: [Start<'_, W>; 2],
+) {
+    inner_product_2_with(mul_scalar, inner_product, m, dst, terms, start);
+}
+
+/// Two inner products, tile by tile, from the single one of a backend.
+#[inline(always)]
+pub(in crate::kernels) fn inner_product_2_with<W: Word>(
+    mul_scalar: impl Fn(&Modulus<W>, &mut [W], &[W], W),
+    inner_product: impl Fn(&Modulus<W>, &mut [W], &[Term<'_, W>], bool),
+    m: &Modulus<W>,
+    [dst0, dst1]: [&mut [W]; 2],
+    terms: &[Term2<'_, W>],
+    start: [Start<'_, W>; 2],
+) {
+    let tiles = dst0.chunks_mut(TILE).zip(dst1.chunks_mut(TILE));
+    for (tile, (dst0, dst1)) in tiles.enumerate() {
+        let columns = |x: &'_ [W]| x.chunks(TILE).nth(tile);
+        for (k, dst) in [dst0, dst1].into_iter().enumerate() {
+            match start[k] {
+                Start::Zero => dst.fill(W::ZERO),
+                Start::Destination => {}
+                Start::Scaled(a, s) => mul_scalar(m, dst, columns(a).unwrap_or_default(), s),
+            }
+            for terms in terms.chunks(TERMS) {
+                let pairs = terms
+                    .iter()
+                    .filter_map(|&(a, b)| Some((columns(a)?, columns(b[k])?)));
+                let pairs: heapless::Vec<Term<'_, W>, TERMS> = pairs.collect();
+                inner_product(m, dst, &pairs, true);
+            }
+        }
     }
 }
 

@@ -1,0 +1,118 @@
+//! Plans that do nothing but bootstrap: what it takes, what it leaves, how exact it is.
+
+use cipherloom_plan::data::{Layout, LayoutDim};
+use cipherloom_plan::{PortKind, Repeat};
+
+use crate::diagnostic::Diagnostic;
+use crate::dialect::slot::Vectors;
+use crate::emit::{self, Claims};
+use crate::params::Bootstrapping;
+use crate::params::search::{self, Choice, Space};
+use crate::pass::layout::{Packed, Port};
+use crate::pass::schedule;
+use crate::source::Span;
+use crate::target::Target;
+
+/// What to bootstrap.
+#[derive(Clone, Debug)]
+pub struct Study {
+    /// log2 of the ring degree.
+    pub log_n: u32,
+    /// log2 of the slots of a vector.
+    pub log_slots: u32,
+    /// Whether vectors are complex; then there is a second input and output for the imaginary parts.
+    pub complex: bool,
+    /// How often, one after the other.
+    pub bootstraps: u32,
+    /// How.
+    pub bootstrapping: Bootstrapping,
+    /// log2 of the scale.
+    pub log_scale: u32,
+    /// Allows any modulus.
+    pub toy: bool,
+    /// Threads assumed when time is predicted.
+    pub threads: u32,
+}
+
+impl Study {
+    /// The program: port `x` (and `x_imaginary`) in [−1, 1] to port `y` (and `y_imaginary`).
+    fn packed(&self) -> Packed {
+        let slots = 1u32 << (self.log_n - 1);
+        let mut vectors = Vectors::new("bootstrap", slots);
+        let parts = if self.complex { 2 } else { 1 };
+        let mut x = vectors.input(0, 0, None);
+        if self.complex {
+            let imaginary = vectors.input(1, 0, None);
+            let imaginary = vectors.mul_i(imaginary, 1);
+            x = vectors.add(x, imaginary);
+        }
+        for _ in 0..self.bootstraps {
+            x = vectors.bootstrap_repeated(x, 1.0, 1 << self.log_slots);
+            if self.complex {
+                vectors.note_complex(x);
+            }
+        }
+        vectors.output(parts, 0, x);
+        if self.complex {
+            let imaginary = vectors.mul_i(x, -1);
+            vectors.output(parts + 1, 0, imaginary);
+        }
+        let port = |name: &str, kind: PortKind| {
+            let count = 1u32 << self.log_slots;
+            let repeats = Repeat {
+                count: slots / count,
+                stride: count,
+            };
+            Port {
+                name: name.to_owned(),
+                kind,
+                shape: vec![count],
+                layout: Layout {
+                    slots,
+                    tiles: 1,
+                    dims: vec![LayoutDim {
+                        block: count,
+                        slot_stride: 1,
+                        tile_stride: 1,
+                    }],
+                    repeats: if count < slots { vec![repeats] } else { Vec::new() },
+                    factor: 1.0,
+                },
+                range: Some((-1.0, 1.0)),
+                one_hot: false,
+                span: Span::none(),
+            }
+        };
+        let names = [("x", PortKind::Input), ("x_imaginary", PortKind::Input)];
+        let results = [("y", PortKind::Output), ("y_imaginary", PortKind::Output)];
+        let parts = parts as usize;
+        let ports = names[..parts].iter().chain(&results[..parts]);
+        Packed {
+            graph: vectors.graph,
+            ports: ports.map(|&(name, kind)| port(name, kind)).collect(),
+        }
+    }
+
+    /// The plan and the parameters that it was made with.
+    pub fn plan(&self) -> Result<(Vec<u8>, Choice), Diagnostic> {
+        let packed = self.packed();
+        let space = Space {
+            log_n: self.log_n,
+            log_scale: Some(self.log_scale),
+            word_bits: 64,
+            precision: 1.0,
+            toy: self.toy,
+            target: Target::server(self.threads),
+            bootstrapping: self.bootstrapping,
+        };
+        let mut choice = search::run(&packed, &space)?;
+        choice.ckks = schedule::run(&choice.ckks);
+        let claims = Claims {
+            word_bits: 64,
+            toy: choice.security_bits == 0,
+            steps: 0,
+        };
+        let (_, plan) = emit::run(&packed, &choice, claims)?;
+        Ok((plan, choice))
+    }
+}

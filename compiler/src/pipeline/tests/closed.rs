@@ -1,0 +1,147 @@
+//! Closed loops: one body for all steps.
+
+use super::*;
+
+const RADIX: Radix = Radix {
+    cyclic: 2,
+    sums: 2,
+    spreads: 1,
+};
+
+/// Running sums: nothing that is carried consumes a level.
+const SUMS: &str = "graph sums {
+    stream x: secret [12, 5] in [-1, 1];
+    input v: secret [5] in [-1, 1];
+    state s: secret [5] in [-64, 64];
+    state old: secret [5] in [-64, 64];
+    state n: secret [] in [-99, 99];
+    train {
+        step {
+            update s = s + mean(x, axis: 0) / (1 + t);
+            update old = s;
+            update n = n + 0.5 * t - 1;
+        }
+        epoch { reveal product = v * s; }
+    }
+    output s, old, n;
+}";
+
+fn closed_options(log_n: u32) -> Options {
+    Options {
+        log_n: Some(log_n),
+        closed_loop: true,
+        ..toy()
+    }
+}
+
+/// The plan of a closed graph.
+fn planned(graph: &Graph, options: &Options) -> (Packed, PlanData) {
+    let Lowered {
+        packed, mut choice, ..
+    } = backend::lower(graph, options).unwrap_or_else(|refusal| panic!("{refusal:?}"));
+    crate::ir::verify(&choice.ckks).expect("valid");
+    let counts = cipherloom_plan::WordCounts::new(
+        choice.chain.log_n,
+        choice.special.len() as u32,
+        choice.digit_limbs,
+    );
+    choice.ckks = schedule::run(&crate::pass::hoist::run(&choice.ckks, &counts, u64::MAX));
+    crate::ir::verify(&choice.ckks).expect("scheduled");
+    let claims = Claims {
+        word_bits: 64,
+        toy: true,
+        steps: backend::steps(graph),
+    };
+    let (data, _) = emit::run(&packed, &choice, claims).unwrap_or_else(|refusal| panic!("{refusal:?}"));
+    (packed, data)
+}
+
+/// Operations of the body: those between the markers.
+fn body(plan: &PlanData) -> Vec<Op> {
+    let ops: Vec<Op> = plan.instructions.iter().map(|instruction| instruction.op).collect();
+    let start = ops.iter().position(|&op| op == Op::Loop).expect("a loop");
+    let end = ops.iter().position(|&op| op == Op::End).expect("its end");
+    ops[start + 1..end].to_vec()
+}
+
+#[test]
+fn closed_and_unrolled_graphs_mean_the_same() {
+    for text in [SUMS.to_owned(), logistic(12, 5, "nesterov(rate: 1 / (1 + t))"), logistic(7, 3, "momentum(rate: 1)")] {
+        let inputs: BTreeMap<String, Vec<f64>> = [("v", 5), ("s", 5), ("old", 5), ("n", 1), ("x_val", 25)]
+            .into_iter()
+            .map(|(name, count)| (name.to_owned(), data(name, 0, count, -1.0, 1.0)))
+            .chain([("x_val".to_owned(), data("x_val", 0, if text.contains("[5, 3]") { 15 } else { 25 }, -1.0, 1.0))])
+            .collect();
+        let mut batches = |name: &str, step: usize| {
+            let count = match (name, text.contains("[5, 3]")) {
+                ("y", true) => 7,
+                ("y", false) => 12,
+                (_, true) => 21,
+                _ => 60,
+            };
+            Some(data(name, step, count, 0.0, 1.0))
+        };
+        let mut run = |closed| {
+            Reference::new(&graph_with(&text, 4, closed))
+                .run(&inputs, &mut batches, Length { steps: 1, epochs: 1 })
+                .expect("interpretable")
+        };
+        let (open, closed) = (run(false), run(true));
+        assert_eq!(open.outputs.len(), closed.outputs.len());
+        let pairs = open.outputs.iter().zip(&closed.outputs).map(|((_, a), (_, b))| (a, b));
+        let reveals = open.reveals.iter().zip(&closed.reveals).map(|((_, a), (_, b))| (a, b));
+        for (a, b) in pairs.chain(reveals) {
+            for (a, b) in a.values.iter().zip(&b.values) {
+                assert!((a - b).abs() < 1e-12 * (1.0 + a.abs()), "{a} {b}");
+            }
+        }
+        assert!(closed.states.len() >= 3, "{:?}", closed.states.keys());
+    }
+}
+
+#[test]
+fn closed_loops_agree_with_the_reference_in_every_frame() {
+    every_frame_of(&graph_with(SUMS, 3, true), 16, RADIX);
+    for optimiser in ["nesterov(rate: 2 / (1 + t))", "momentum(rate: 1, momentum: 0.9)"] {
+        every_frame_of(&graph_with(&logistic(12, 5, optimiser), 3, true), 32, RADIX);
+    }
+}
+
+#[test]
+fn plans_of_closed_loops_compute_what_the_reference_does() {
+    for steps in [1, 2, 7] {
+        let graph = graph_with(SUMS, steps, true);
+        let (packed, plan) = planned(&graph, &closed_options(7));
+        let difference = difference(&graph, &packed, &run_plan(&packed, &plan));
+        assert!(difference < 1e-9, "{difference}");
+        let body = body(&plan);
+        assert_eq!(body[0], Op::Step);
+        assert!(body.contains(&Op::StateLoad) && body.contains(&Op::StateStore) && body.contains(&Op::Stream));
+        assert!(!body.contains(&Op::Encode), "constants are encoded before the loop");
+        assert_eq!(plan.parameters.steps, steps);
+    }
+}
+
+/// A swap of two states: what is written must not be read in the same round.
+#[test]
+fn states_are_written_after_they_are_read() {
+    let text = "graph swap {
+        state a: secret [4] in [-2, 2];
+        state b: secret [4] in [-2, 2];
+        train { step { update a = b; update b = a; } }
+        output a, b;
+    }";
+    for steps in [1, 2, 3] {
+        let graph = graph_with(text, steps, true);
+        let (packed, plan) = planned(&graph, &closed_options(5));
+        assert!(difference(&graph, &packed, &run_plan(&packed, &plan)) < 1e-12);
+    }
+}
+
+#[test]
+fn a_loop_that_loses_levels_is_refused() {
+    let source = Source::new("test.loom", logistic(12, 5, "sgd(rate: 1)"));
+    let refusal = compile(&source, &closed_options(8)).expect_err("does not close");
+    assert_eq!(refusal.0[0].code, Code::Carry);
+    assert!(refusal.0[0].remedies[0].contains("bootstrap"), "{refusal:?}");
+}

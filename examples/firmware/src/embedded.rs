@@ -1,0 +1,33 @@
+//! The plan and its tables in flash.
+
+use cipherloom_runtime::ckks::stream::{Client, Factors, Roots};
+use cipherloom_runtime::plan::Plan;
+
+use crate::board;
+
+include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
+
+const fn double_each<const N: usize>(bits: [u64; N]) -> [f64; N] {
+    let mut doubles = [0.0; N];
+    let mut i = 0;
+    while i < N {
+        doubles[i] = f64::from_bits(bits[i]);
+        i += 1;
+    }
+    doubles
+}
+
+/// The embedded plan.
+pub fn plan() -> Plan<'static> {
+    board::need(Plan::parse(PLAN), "the embedded plan is damaged")
+}
+
+/// The key holder of the plan. Tables are in flash with the feature `stored-tables`, and computed along the way without.
+pub fn client(plan: &Plan<'_>) -> Client<'static> {
+    let (roots, factors) = match cfg!(feature = "stored-tables") {
+        true => (Roots::Stored(&ROOTS), Factors::Stored(&FACTORS)),
+        false => (Roots::Computed, Factors::Computed),
+    };
+    let client = Client::new(LOG_N, plan.parameters().q().iter(), roots, factors);
+    board::need(client, "the plan is not for words of 32 bits")
+}

@@ -1,0 +1,6 @@
+//! What the programs share: the board, the embedded plan, files of ciphertexts.
+#![no_std]
+
+pub mod board;
+pub mod container;
+pub mod embedded;
