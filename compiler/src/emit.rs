@@ -341,6 +341,10 @@ impl<P: Fn(Value) -> Option<Buffer>> Emitter<'_, P> {
                     ..new(Op::Encode)
                 }
             }
+            CkksTrivial => Instruction {
+                a: read(0)?,
+                ..new(Op::Trivial)
+            },
             CkksAdd | CkksSub => {
                 let code = if op.opcode == CkksAdd { Op::Add } else { Op::Sub };
                 Instruction {

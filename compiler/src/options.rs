@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::target::Target;
+
 /// Values of a public tensor.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TensorData {
@@ -32,8 +34,8 @@ pub struct Options {
     pub precision: f64,
     /// Width of a machine word of the target, in bits: 32 or 64.
     pub word_bits: u32,
-    /// Threads assumed when time is predicted.
-    pub threads: u32,
+    /// The machine that time is predicted for.
+    pub target: Target,
 }
 
 impl Default for Options {
@@ -48,7 +50,7 @@ impl Default for Options {
             log_scale: None,
             precision: 1e-4,
             word_bits: 64,
-            threads: 2,
+            target: Target::default(),
         }
     }
 }

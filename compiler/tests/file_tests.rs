@@ -39,6 +39,7 @@ fn run(pass: &str, text: &str) -> String {
     match pass {
         "differentiate" => grad::differentiate(&graph).map_or_else(errors, checked),
         "unroll" => checked(pass::unroll::run(&graph, argument(text, "steps").unwrap_or(2))),
+        "close" => checked(pass::unroll::closed(&graph, argument(text, "steps").unwrap_or(2))),
         "fold" => checked(pass::fold::run(&graph)),
         "approximate" => pass::approximate::run(&graph).map_or_else(errors, |(graph, _)| checked(graph)),
         "annotate" => {

@@ -16,7 +16,7 @@ fn errors(study: &Study) -> (f64, f64) {
         .map(|part| {
             (
                 format!("x{part}"),
-                numbers.tensor(&[1 << study.log_slots], -1.0, 1.0),
+                numbers.tensor(&[study.vectors as usize, 1 << study.log_slots], -1.0, 1.0),
             )
         })
         .collect();
@@ -25,7 +25,7 @@ fn errors(study: &Study) -> (f64, f64) {
     for part in parts {
         let (x, y) = (&data[&format!("x{part}")], &encrypted.results[&format!("y{part}")]);
         let (rms, largest) = differences(&x.values, &y.values);
-        println!("{part}: rms 2^{:.2}, largest 2^{:.2}", rms.log2(), largest.log2());
+        println!("{part}: rms 2^{:.2}, largest 2^{:.2}; {:.2} s in all, {:.1} GB", rms.log2(), largest.log2(), encrypted.report.total_seconds, encrypted.report.peak_memory_bytes as f64 / 1e9);
         mean = mean.max(rms);
         worst = worst.max(largest);
     }
@@ -37,7 +37,8 @@ fn small(log_n: u32, log_slots: u32, complex: bool) -> Study {
         log_n,
         log_slots,
         complex,
-        bootstraps: 1,
+        vectors: 1,
+        rounds: 1,
         bootstrapping: Bootstrapping::STANDARD,
         log_scale: 40,
         toy: true,
@@ -61,4 +62,36 @@ fn complex_slots_come_back() {
 fn few_slots_come_back() {
     let (rms, worst) = errors(&small(11, 7, false));
     assert!(rms < 2f64.powi(-16) && worst < 2f64.powi(-14), "{rms:e} {worst:e}");
+}
+
+/// 200 rounds over one carried vector: the error grows no faster than independent errors would, and nothing fails.
+#[test]
+fn errors_of_many_rounds_add_up_as_predicted() {
+    let one = errors(&small(10, 9, false)).0;
+    let study = Study {
+        rounds: 200,
+        ..small(10, 9, false)
+    };
+    let (plan, choice) = study.plan().unwrap_or_else(|refusal| panic!("{}", refusal.message));
+    let predicted = choice.errors.last().copied().expect("an output");
+    drop(plan);
+    let (rms, worst) = errors(&study);
+    println!("one {one:e}, 200 {rms:e}, predicted {predicted:e}");
+    assert!(rms < predicted && worst < 6.0 * predicted, "{rms:e} {worst:e} {predicted:e}");
+}
+
+/// N = 2^16 with 128-bit security; takes about a minute and 12 GB.
+#[test]
+#[ignore = "takes a minute and much memory"]
+fn full_size() {
+    let study = Study {
+        toy: false,
+        bootstrapping: Bootstrapping {
+            usable: 14,
+            ..Bootstrapping::STANDARD
+        },
+        ..small(16, 15, false)
+    };
+    let (rms, worst) = errors(&study);
+    assert!(rms < 2f64.powi(-20) && worst < 2f64.powi(-16), "{rms:e} {worst:e}");
 }

@@ -8,7 +8,9 @@ use cipherloom_compiler::options::{Options, TensorData};
 use cipherloom_compiler::pipeline::{Compiled, compile};
 use cipherloom_compiler::report;
 use cipherloom_compiler::source::Source;
+use cipherloom_compiler::target::{Costs, Target};
 use clap::Args;
+use clap::builder::RangedU64ValueParser;
 
 use crate::data;
 use crate::error::{CliError, Result};
@@ -48,6 +50,10 @@ pub struct PlanOptions {
     /// Allow parameters below 128-bit security, for tests: the plan is stamped, and protects nothing
     #[arg(long)]
     insecure_toy: bool,
+    /// Times of the machine that will run the plan: a file that `calibrate` wrote, or `avx512` or `portable`, as measured
+    /// on a server
+    #[arg(long, value_name = "FILE", default_value = "avx512")]
+    costs: PathBuf,
 }
 
 impl GraphOptions {
@@ -66,9 +72,29 @@ impl GraphOptions {
 }
 
 impl PlanOptions {
-    /// The compiler's options. `threads` is for the prediction of time; 0 for as many as the machine has.
+    /// The machine that times are predicted for, with so many threads; 0 for as many as this one has.
+    pub fn target(&self, threads: usize) -> Result<Target> {
+        let threads = match threads {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            threads => threads,
+        } as u32;
+        match self.costs.to_str() {
+            Some("avx512") => return Ok(Target::server(threads)),
+            Some("portable") => return Ok(Target::portable_server(threads)),
+            _ => {}
+        }
+        let text = std::fs::read_to_string(&self.costs).map_err(CliError::io(&self.costs, "read"))?;
+        let costs = Costs::parse(&text).map_err(|error| {
+            CliError::new(
+                format!("{}: {error}", self.costs.display()),
+                "make one with `cipherloom calibrate --output FILE`",
+            )
+        })?;
+        Ok(Target { costs, threads })
+    }
+
+    /// The compiler's options; times are predicted for so many threads, 0 for as many as this machine has.
     pub fn options(&self, threads: usize) -> Result<Options> {
-        let available = || std::thread::available_parallelism().map_or(1, usize::from);
         Ok(Options {
             steps: self.steps,
             log_n: self.log_n,
@@ -76,7 +102,7 @@ impl PlanOptions {
             precision: self.precision,
             word_bits: self.word_bits,
             insecure_toy: self.insecure_toy,
-            threads: if threads == 0 { available() } else { threads } as u32,
+            target: self.target(threads)?,
             ..self.graph.options()?
         })
     }
@@ -140,6 +166,11 @@ fn weights(path: &Path) -> Result<BTreeMap<String, TensorData>> {
         ))
     };
     arrays.into_iter().map(convert).collect()
+}
+
+/// A number of threads, at least one.
+pub fn threads() -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(1..=1024)
 }
 
 fn assignment(text: &str) -> std::result::Result<(String, f64), String> {

@@ -1,5 +1,7 @@
 //! The command line: one file for each command.
 
+mod bench;
+mod calibrate;
 mod check;
 mod compile;
 mod decrypt;
@@ -13,6 +15,7 @@ mod train;
 use cipherloom_host::Backend;
 use clap::{Parser, Subcommand};
 
+use crate::bench::Peer;
 use crate::error::{CliError, Result};
 
 /// Trains models on data that the trainer cannot see.
@@ -59,11 +62,13 @@ enum Command {
     Decrypt(decrypt::Decrypt),
     Train(train::Train),
     Explain(explain::Explain),
+    Bench(bench::Bench),
+    Calibrate(calibrate::Calibrate),
 }
 
 impl Cipherloom {
-    /// Does what the command line says.
-    pub fn run(self) -> Result<()> {
+    /// Does what the command line says; `bench` measures other libraries too.
+    pub fn run(self, peers: &[Peer]) -> Result<()> {
         if let Some(backend) = self.backend {
             // All backends give the same bits: this is for measuring them.
             backend.force().map_err(|error| {
@@ -83,6 +88,8 @@ impl Cipherloom {
             Command::Decrypt(command) => command.run(),
             Command::Train(command) => command.run(),
             Command::Explain(command) => command.run(),
+            Command::Bench(command) => command.run(peers),
+            Command::Calibrate(command) => command.run(),
         }
     }
 }

@@ -1,8 +1,9 @@
 //! Multiplicative depth of the tensor dialect: levels that a ciphertext loses on its way.
 //!
 //! A product costs one level if its result is secret, by ±1 and among public values none. A polynomial of degree d
-//! costs ⌈log2(d + 1)⌉; a function that is not approximated yet is taken to have degree 7, unless it states one. After a
-//! bootstrap counting starts anew. Masks that a layout may need are not counted.
+//! costs ⌈log2(d + 1)⌉; a function that is not approximated yet is taken to have degree 7, unless it states one, a comparison to
+//! take three polynomials, and softmax four levels for each halving of its range. After a bootstrap counting starts anew. Masks
+//! that a layout may need are not counted.
 
 use crate::approx::{Function, Polynomial, depth_of_degree};
 use crate::dialect::tensor::Elements;
@@ -10,6 +11,8 @@ use crate::ir::{BlockId, Graph, OpData, Opcode, Secrecy, Value};
 
 /// Degree assumed of a function before the approximate pass.
 const ASSUMED_DEGREE: usize = 7;
+/// Levels assumed of a comparison before the approximate pass, and of what is made of it.
+const ASSUMED_COMPARISON: u32 = 9;
 
 /// Levels that one operation costs.
 pub fn levels(graph: &Graph, op: &OpData) -> u32 {
@@ -36,7 +39,11 @@ pub fn levels(graph: &Graph, op: &OpData) -> u32 {
         Opcode::TensorPoly | Opcode::TensorPolynomial => {
             Polynomial::of(op).map_or(0, |polynomial| polynomial.depth())
         }
-        Opcode::TensorSoftmax | Opcode::TensorMax | Opcode::TensorCompare => depth_of_degree(ASSUMED_DEGREE),
+        Opcode::TensorMax | Opcode::TensorCompare => ASSUMED_COMPARISON,
+        Opcode::TensorSign | Opcode::TensorRelu if !op.attributes.contains_key("degree") => {
+            ASSUMED_COMPARISON
+        }
+        Opcode::TensorSoftmax => softmax_levels(op),
         _ if Function::of(op).is_some() => {
             let degree = op.int("degree").and_then(|degree| usize::try_from(degree).ok());
             depth_of_degree(degree.unwrap_or(ASSUMED_DEGREE))
@@ -45,9 +52,20 @@ pub fn levels(graph: &Graph, op: &OpData) -> u32 {
     }
 }
 
+/// Levels assumed of a softmax: an exponential on [−2, 2], as many squares as that takes, an inverse and a product.
+fn softmax_levels(op: &OpData) -> u32 {
+    let reach = 0.5 * (op.float("high").unwrap_or(2.0) - op.float("low").unwrap_or(-2.0));
+    let squares = libm::ceil(libm::log2(0.5 * reach)).clamp(0.0, 32.0) as u32;
+    depth_of_degree(ASSUMED_DEGREE) + 4 * squares + depth_of_degree(2 * ASSUMED_DEGREE + 1) + 1
+}
+
 /// What counts of the levels on one side of an operation on its other side: a bootstrap starts anew.
 pub fn below(op: &OpData, levels: u32) -> u32 {
-    if op.opcode == Opcode::TensorBootstrap { 0 } else { levels }
+    if op.opcode == Opcode::TensorBootstrap {
+        0
+    } else {
+        levels
+    }
 }
 
 /// Whether a value is the constant 1 or −1.

@@ -14,6 +14,9 @@
 //! a polynomial adds by itself is followed apart, as if its argument were exact, and the argument's error is multiplied
 //! by the largest slope at the end.
 //!
+//! What a polynomial leaves of the function that it stands for in a bootstrap is a `bias`: an error that is the same
+//! whenever the value is.
+//!
 //! A mask leaves in the slots that it empties nothing but the rounding that follows. Copies of a masked value into its empty
 //! slots (`disjoint` sums) therefore add that rounding, not the error of the value.
 //!
@@ -161,6 +164,13 @@ pub fn outputs(graph: &Graph, model: &NoiseModel<'_>) -> Vec<(u32, u32, f64)> {
                 estimate.empty = estimate.variance;
             }
             estimate.local = None;
+        }
+        if let Some(bias) = op.float("bias") {
+            // The same in every round, so that rounds add amplitudes where they add variances of the rest.
+            let rounds = closed
+                .filter(|closed| (closed.start..closed.end).contains(&position))
+                .map_or(1, |closed| closed.count);
+            estimate.variance += bias * bias * f64::from(rounds);
         }
         if let Some(polynomial) = op.int("argument") {
             arguments.insert(polynomial, estimate.variance);

@@ -67,7 +67,13 @@ pub fn check(graph: &Graph) -> Result<Vec<RangeNote>, Diagnostics> {
         let (Some(declared), false) = (declared_argument(op), op.opcode == Opcode::TensorDerivative) else {
             continue;
         };
-        let derived = intervals[op.operands[0].index()];
+        let derived = match op.operands.as_slice() {
+            // Comparisons declare the interval of the difference.
+            &[a, b] => intervals[a.index()]
+                .zip(intervals[b.index()])
+                .map(|(a, b)| (a.0 - b.1, a.1 - b.0)),
+            operands => intervals[operands[0].index()],
+        };
         if let Some((low, high)) = derived.filter(|&(low, high)| low > declared.1 || high < declared.0) {
             diagnostics.push(
                 Diagnostic::new(
@@ -131,7 +137,10 @@ fn check_states(graph: &Graph, op: &OpData, intervals: &[Option<Interval>], diag
 fn carried(graph: &Graph, op: &OpData, intervals: &[Option<Interval>]) -> Vec<RangeNote> {
     let step = graph.block(op.regions[0]);
     let bootstraps = |op: &&OpId| graph.op(**op).opcode == Opcode::TensorBootstrap;
-    let Some(last) = graph.terminator(op.regions[0]).filter(|_| step.ops.iter().any(|op| bootstraps(&op))) else {
+    let Some(last) = graph
+        .terminator(op.regions[0])
+        .filter(|_| step.ops.iter().any(|op| bootstraps(&op)))
+    else {
         return Vec::new();
     };
     let states = step.arguments.iter().zip(&last.operands).zip(op.texts("names"));
@@ -247,7 +256,8 @@ fn transfer(graph: &Graph, op: &OpData, intervals: &[Option<Interval>]) -> Optio
         }
         TensorNeg => a().map(|(low, high)| (-high, -low)),
         TensorMax => a().zip(operand(1)).map(|(a, b)| (a.0.max(b.0), a.1.max(b.1))),
-        TensorBroadcast | TensorTranspose | TensorReshape | TensorSlice | TensorMean | TensorAvgPool => a(),
+        TensorBroadcast | TensorTranspose | TensorReshape | TensorSlice | TensorRoll | TensorMean
+        | TensorAvgPool => a(),
         TensorBootstrap => assumed(op, a()),
         TensorConcat => {
             let parts: Option<Vec<Interval>> = (0..op.operands.len()).map(operand).collect();

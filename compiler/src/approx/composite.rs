@@ -45,13 +45,17 @@ impl Composite {
                         ..ramp
                     })
                 }),
-                (Elementary::Inverse, false) => Reciprocal::design(false, low, high, error).map(Self::Reciprocal),
-                (Elementary::InverseSqrt, false) => Reciprocal::design(true, low, high, error).map(Self::Reciprocal),
+                (Elementary::Inverse, false) => {
+                    Reciprocal::design(false, low, high, error).map(Self::Reciprocal)
+                }
+                (Elementary::InverseSqrt, false) => {
+                    Reciprocal::design(true, low, high, error).map(Self::Reciprocal)
+                }
                 _ => return None,
             });
         }
         Some(match op.opcode {
-            Opcode::TensorSoftmax if op.text("method") == Some("hetal") => {
+            Opcode::TensorSoftmax if op.text("method") == Some("tournament") => {
                 Tournament::design(classes, low, high, error).map(Self::Tournament)
             }
             Opcode::TensorSoftmax => Softmax::design(classes, low, high, error).map(Self::Softmax),

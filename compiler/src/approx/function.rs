@@ -162,9 +162,10 @@ impl Function {
     }
 
     /// Whether one polynomial can follow it on the interval: continuous there, with no pole.
-    pub fn is_smooth_on(self, low: f64, _high: f64) -> bool {
+    pub fn is_smooth_on(self, low: f64, high: f64) -> bool {
         match self.elementary {
-            Elementary::Inverse | Elementary::InverseSqrt => low > 0.0,
+            Elementary::Inverse => low > 0.0 || high < 0.0,
+            Elementary::InverseSqrt => low > 0.0,
             Elementary::Sign => false,
             Elementary::Relu => !self.derivative,
             _ => true,

@@ -4,15 +4,22 @@
 //! where asked. Parity is kept: sigmoid − ½ is odd, so that every other coefficient is zero. Up to degree 7 the result
 //! is in monomials of the argument itself, so that the interval costs no level; above, in Chebyshev polynomials of the
 //! argument brought to [−1, 1], which stay well conditioned.
+//!
+//! What one polynomial does not follow, or not as cheaply, is a [`composite::Composite`]: softmax, comparisons, and inverses on wide
+//! intervals. Which method and which degrees is decided by cost: fewest levels, then fewest products.
 
 pub mod algebra;
+pub mod composite;
 mod function;
 mod least_squares;
 pub mod modular;
 mod polynomial;
+pub mod reciprocal;
 mod relative;
 mod remez;
 pub mod softmax;
+pub mod step;
+pub mod tournament;
 
 pub use function::{Elementary, Function, Symmetry};
 pub use polynomial::{Polynomial, PolynomialBasis, clenshaw, depth_of_degree, horner, to_monomial};

@@ -12,7 +12,10 @@ fn a_high_degree_leaves_the_error_of_the_sine() {
             let modular = Modular::design(integers, amplitude, 1.0, degree, doublings, false);
             let wanted = sine_error(amplitude);
             let error = modular.error();
-            assert!((error - wanted).abs() < 0.1 * wanted, "A = {amplitude}, r = {doublings}: {error} for {wanted}");
+            assert!(
+                (error - wanted).abs() < 0.1 * wanted,
+                "A = {amplitude}, r = {doublings}: {error} for {wanted}"
+            );
         }
     }
 }
@@ -40,8 +43,8 @@ fn results_come_times_the_factor() {
     }
 }
 
-/// Fitted near integers alone, the polynomial has a lower degree than on the whole interval, where one of degree below 2πK′
-/// does not even have the zeros.
+/// Fitted near integers alone, the polynomial has a lower degree than on the whole interval, where one of degree
+/// below 2πK′ does not even have the zeros.
 #[test]
 fn least_degrees() {
     let of = |integers, doublings, bits: i32| {

@@ -93,17 +93,27 @@ impl Reciprocal {
             low,
             high,
         };
-        let elementary = if root { Elementary::InverseSqrt } else { Elementary::Inverse };
+        let elementary = if root {
+            Elementary::InverseSqrt
+        } else {
+            Elementary::Inverse
+        };
         let nodes = 4096;
         let points: Vec<f64> = (0..=nodes)
-            .map(|node| middle + radius * libm::cos(std::f64::consts::PI * f64::from(node) / f64::from(nodes)))
+            .map(|node| {
+                middle + radius * libm::cos(std::f64::consts::PI * f64::from(node) / f64::from(nodes))
+            })
             .collect();
         let off = |(x, y): (&f64, f64)| (y - Function::from(elementary).value(*x)).abs();
-        found.error = points
-            .iter()
-            .zip(found.apply(&mut Rows, &points))
-            .map(off)
-            .fold(0.0, |largest: f64, e| if e.is_nan() { f64::INFINITY } else { largest.max(e) });
+        found.error =
+            points
+                .iter()
+                .zip(found.apply(&mut Rows, &points))
+                .map(off)
+                .fold(
+                    0.0,
+                    |largest: f64, e| if e.is_nan() { f64::INFINITY } else { largest.max(e) },
+                );
         found
     }
 
@@ -153,10 +163,15 @@ impl Reciprocal {
     /// The method in words.
     pub fn describe(&self) -> String {
         let degree = self.seed.degree();
+        let plural = if self.rounds == 1 { "" } else { "s" };
         match (self.rounds, self.root) {
             (0, _) => format!("a polynomial of degree {degree} of least relative error"),
-            (rounds, false) => format!("a polynomial of degree {degree} and {rounds} factors of Goldschmidt's"),
-            (rounds, true) => format!("a polynomial of degree {degree} and {rounds} steps of Newton's"),
+            (rounds, false) => {
+                format!("a polynomial of degree {degree} and {rounds} factor{plural} of Goldschmidt's")
+            }
+            (rounds, true) => {
+                format!("a polynomial of degree {degree} and {rounds} step{plural} of Newton's")
+            }
         }
     }
 }
@@ -180,7 +195,11 @@ mod tests {
                 let x = low + (high - low) * (f64::from(node) / 999.0).powi(3);
                 let exact = if root { 1.0 / x.sqrt() } else { 1.0 / x };
                 let y = found.apply(&mut Rows, &vec![x])[0];
-                assert!((y - exact).abs() <= 1.01 * error, "{}: 1/{x} is {y}", found.describe());
+                assert!(
+                    (y - exact).abs() <= 1.01 * error,
+                    "{}: 1/{x} is {y}",
+                    found.describe()
+                );
             }
         }
     }
@@ -195,14 +214,23 @@ mod tests {
                 .map(|node| 1.0 + 29.0 * f64::from(node) / 500.0)
                 .map(|x| (found.apply(&mut Rows, &vec![x])[0] * x - 1.0).abs())
                 .fold(0.0, f64::max);
-            assert!((0.8..1.01).contains(&(relative / wanted)), "{relative} for {wanted}");
+            assert!(
+                (0.8..1.01).contains(&(relative / wanted)),
+                "{relative} for {wanted}"
+            );
         }
     }
 
     #[test]
     fn zero_is_refused() {
-        assert_eq!(Reciprocal::design(false, -1.0, 1.0, None), Err(FitError::Interval));
-        assert_eq!(Reciprocal::design(true, -2.0, -1.0, None), Err(FitError::Interval));
+        assert_eq!(
+            Reciprocal::design(false, -1.0, 1.0, None),
+            Err(FitError::Interval)
+        );
+        assert_eq!(
+            Reciprocal::design(true, -2.0, -1.0, None),
+            Err(FitError::Interval)
+        );
     }
 
     #[test]

@@ -80,6 +80,9 @@ mod tests {
     fn interpolation_gives_a_polynomial_back() {
         let wanted = [0.5, -1.0, 0.0, 0.25, 2.0];
         let found = chebyshev_of(&|t| clenshaw(&wanted, t), 4);
-        assert!(found.iter().zip(&wanted).all(|(a, b)| (a - b).abs() < 1e-14), "{found:?}");
+        assert!(
+            found.iter().zip(&wanted).all(|(a, b)| (a - b).abs() < 1e-14),
+            "{found:?}"
+        );
     }
 }

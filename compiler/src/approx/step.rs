@@ -69,7 +69,9 @@ impl Comparison {
         let mut least = f64::INFINITY;
         for degrees in sequences() {
             for &share in &margins {
-                let Some(stages) = stages(kind, range, share, &degrees) else { continue };
+                let Some(stages) = stages(kind, range, share, &degrees) else {
+                    continue;
+                };
                 let mut found = Self {
                     kind,
                     range,
@@ -129,15 +131,21 @@ impl Comparison {
         } else {
             String::new()
         };
-        format!("odd polynomials of degree {}{margin}", degrees.join(" after "))
+        format!("odd polynomials of degree {}{margin}", degrees.join(", then "))
     }
 
     /// Largest error where one is kept: at points that are dense near the margin, where stages swing fastest.
     fn largest_error(&self) -> f64 {
         let nodes = 4096;
-        let smallest = if self.margin > 0.0 { self.margin } else { self.range * 1e-6 };
-        let geometric = (0..=nodes).map(|node| smallest * (self.range / smallest).powf(f64::from(node) / f64::from(nodes)));
-        let even = (0..=nodes).map(|node| smallest + (self.range - smallest) * f64::from(node) / f64::from(nodes));
+        let smallest = if self.margin > 0.0 {
+            self.margin
+        } else {
+            self.range * 1e-6
+        };
+        let geometric = (0..=nodes)
+            .map(|node| smallest * (self.range / smallest).powf(f64::from(node) / f64::from(nodes)));
+        let even =
+            (0..=nodes).map(|node| smallest + (self.range - smallest) * f64::from(node) / f64::from(nodes));
         let points: Vec<f64> = geometric.chain(even).collect();
         let exact = |x: f64| match self.kind {
             Kind::Sign | Kind::Step => 1.0,
@@ -179,7 +187,7 @@ fn stages(kind: Kind, range: f64, share: f64, degrees: &[usize]) -> Option<Vec<P
         let ratio = 1.0 / (low * low);
         let half = (degree - 1) / 2;
         let fit = Relative::on_ratio(&|u| 1.0 / u.sqrt(), ratio, half);
-        if !(fit.error < 0.999) {
+        if fit.error.is_nan() || fit.error >= 0.999 {
             return None;
         }
         let last = position + 1 == degrees.len();
@@ -188,7 +196,7 @@ fn stages(kind: Kind, range: f64, share: f64, degrees: &[usize]) -> Option<Vec<P
             (true, Kind::Sign) => 1.0,
             (true, Kind::Step | Kind::Ramp) => 0.5,
         };
-        // The fit is of √ratio·… on [1, ratio]: u = x²·ratio, and x·√ratio·P(u) is the sign.
+        // P is fitted to 1/√u for u = ratio·x² in [1, ratio]: x·P(u)/low is the sign of x.
         let factor = scale / low;
         let reach = if position == 0 { range } else { 1.0 };
         let offset = if last && kind != Kind::Sign { 0.5 } else { 0.0 };
@@ -205,7 +213,8 @@ fn odd(p: &[f64], ratio: f64, factor: f64, reach: f64, offset: f64) -> Polynomia
         let even = to_monomial(p, 1.0, ratio);
         let mut coefficients = vec![0.0; degree + 1];
         for (power, c) in even.into_iter().enumerate() {
-            coefficients[2 * power + 1] = factor * c * ratio.powi(power as i32) / reach.powi(2 * power as i32 + 1);
+            coefficients[2 * power + 1] =
+                factor * c * ratio.powi(power as i32) / reach.powi(2 * power as i32 + 1);
         }
         coefficients
     } else {
@@ -287,7 +296,10 @@ mod tests {
                         Kind::Step => (f64::from(u8::from(x > 0.0)), (0.0, 1.0)),
                         Kind::Ramp => (x.max(0.0), (0.0, range)),
                     };
-                    assert!(bounds.0 - error <= y && y <= bounds.1 + error, "{kind:?} at {x}: {y}");
+                    assert!(
+                        bounds.0 - error <= y && y <= bounds.1 + error,
+                        "{kind:?} at {x}: {y}"
+                    );
                     if x.abs() >= found.margin {
                         assert!((y - exact).abs() <= 1.001 * error, "{kind:?} at {x}: {y}");
                     }
@@ -312,7 +324,14 @@ mod tests {
     #[ignore = "prints a table"]
     fn table() {
         for kind in [Kind::Sign, Kind::Ramp] {
-            for (margin, error) in [(0.25, 1e-2), (0.0625, 1e-2), (0.0625, 1e-3), (0.0625, 1e-4), (0.01, 1e-3), (0.001, 1e-3)] {
+            for (margin, error) in [
+                (0.25, 1e-2),
+                (0.0625, 1e-2),
+                (0.0625, 1e-3),
+                (0.0625, 1e-4),
+                (0.01, 1e-3),
+                (0.001, 1e-3),
+            ] {
                 let start = std::time::Instant::now();
                 let found = Comparison::design(kind, 1.0, Some(margin), Some(error));
                 match found {

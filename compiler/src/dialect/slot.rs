@@ -24,8 +24,8 @@
 //! elsewhere — or `values`, repeated to fill the vector. A factor of `mul_scalar` that is a whole number of at most
 //! [`EXACT_LIMIT`] costs no level: the ciphertext is multiplied by that integer.
 //! Any operation may carry the notes [`NOTES`]. The noise analysis reads `bound`, which no slot that holds an
-//! element exceeds, and `argument`, `image` and `slope`, which mark the two ends of a polynomial; `pin` fixes the level of
-//! a result.
+//! element exceeds, `argument`, `image` and `slope`, which mark the two ends of a polynomial, and `bias`, the error that is no noise; `pin`
+//! fixes the level of a result.
 
 use std::collections::BTreeMap;
 
@@ -38,7 +38,7 @@ pub use super::contents::{Contents, Diagonal};
 pub const EXACT_LIMIT: f64 = 16.0;
 
 /// Attributes that do not bear on the meaning of an operation.
-pub const NOTES: [&str; 5] = ["argument", "bound", "image", "pin", "slope"];
+pub const NOTES: [&str; 6] = ["argument", "bias", "bound", "image", "pin", "slope"];
 
 /// Whether multiplying by these numbers costs no level.
 pub fn is_exact(values: &[f64]) -> bool {
@@ -279,6 +279,11 @@ impl Vectors {
     /// Says that the slots of a bootstrapped vector are complex: both parts are refreshed.
     pub fn note_complex(&mut self, value: Value) {
         self.note(value, "complex", true.into());
+    }
+
+    /// Says that a value has an error of this root mean square that depends on the value alone.
+    pub fn note_bias(&mut self, value: Value, bias: f64) {
+        self.note(value, "bias", bias.into());
     }
 
     /// Fixes the level of a value.

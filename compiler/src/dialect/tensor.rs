@@ -7,7 +7,8 @@
 //! | `constant` | `value`, or `values` row-major, or `steps` | → public tensor: every element the same, or each its own, or every element the i-th number in step i of a closed loop |
 //! | `step_index` | | → public scalar t, counted from 0 |
 //! | `schedule` | `kind = "nesterov"` | → public scalar γ of this step ([`crate::grad`]) |
-//! | `add` `sub` `mul` `div` `max` `compare` | | element by element; equal shapes, or one shape is the tail of the other |
+//! | `add` `sub` `mul` `div` | | element by element; equal shapes, or one shape is the tail of the other |
+//! | `max` `compare` | `low`, `high` of the difference, `error`?, `margin`? | likewise; `compare` is 1 where a > b, 0 where a < b |
 //! | `neg` | | element by element |
 //! | `broadcast` | `axes`, `shape` | dimension i of the operand becomes dimension `axes[i]`; the others repeat |
 //! | `matmul` | | \[m,k\]·\[k,n\], \[m,k\]·\[k\], \[k\]·\[k,n\], \[k\]·\[k\] |
@@ -15,12 +16,13 @@
 //! | `sum` `mean` | `axes` | these axes disappear; an empty list means all |
 //! | `reshape` | `shape` | same elements in row-major order |
 //! | `slice` | `axis`, `start`, `end` | `start ≤ i < end` of one axis |
+//! | `roll` | `axis`, `by` | element i is element (i + `by`) mod extent of the operand, along one axis |
 //! | `concat` | `axis` | joined along one axis |
 //! | `conv1d` `conv2d` | | last one or two axes correlated with a kernel of odd extents, zeros outside, same shape |
 //! | `avg_pool` | `size` | means of `size` neighbours along the last axis |
 //! | `sigmoid` `tanh` `exp` `gelu` `silu` `softplus` `relu` `sign` `inverse` `inverse_sqrt` | `low`, `high`, `error`?, `degree`?, `method`? | element by element on the declared interval |
 //! | `derivative` | `of` and those above | derivative of the function called `of`, as in `"sigmoid"` |
-//! | `softmax` | `low`, `high` | along the last axis |
+//! | `softmax` | `low`, `high`, `error`?, `method`? | along the last axis; `method` is `"squaring"`, or `"tournament"` |
 //! | `poly` | `coefficients` c₀, c₁, … | Σ cᵢ xⁱ |
 //! | `polynomial` | `basis`, `coefficients`, `low`, `high`, `error`, `function`? | a fitted polynomial ([`crate::approx::Polynomial`]) |
 //! | `cross_entropy` | | prediction, target → loss: rank 0 or 1 element by element (binary, prediction a sigmoid); rank 2 row by row (prediction a softmax, each target row sums to one) |
@@ -138,6 +140,10 @@ pub fn infer(
             let mut shape = shapes[0].to_vec();
             shape[axis] = (end - start) as u32;
             shape
+        }
+        TensorRoll => {
+            axis_of(int("axis")?, shapes[0].len())?;
+            shapes[0].to_vec()
         }
         TensorConcat => {
             let axis = axis_of(int("axis")?, shapes[0].len())?;

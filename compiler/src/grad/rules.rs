@@ -113,6 +113,21 @@ pub fn contributions(
             let slope = builder.tensor(TensorDerivative, &[operand(0)], attributes);
             out.push((operand(0), builder.mul(adjoint, slope)));
         }
+        TensorMax => {
+            // The larger operand takes the adjoint: b + relu(a − b).
+            let difference = builder.sub(operand(0), operand(1));
+            let mut attributes = op.attributes.clone();
+            attributes.insert("of".to_owned(), Elementary::Relu.name().into());
+            let slope = builder.tensor(TensorDerivative, &[difference], attributes);
+            let first = builder.mul(adjoint, slope);
+            if wanted[0] {
+                out.push((operand(0), reduced_to(builder, first, operand(0))));
+            }
+            if wanted[1] {
+                let second = builder.sub(adjoint, first);
+                out.push((operand(1), reduced_to(builder, second, operand(1))));
+            }
+        }
         TensorPoly => {
             let slopes = op
                 .floats("coefficients")

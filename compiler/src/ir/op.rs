@@ -103,6 +103,7 @@ opcodes! {
     TensorMean = "tensor.mean", Tensor, Exactly(1) -> Exactly(1), needs ["axes"];
     TensorReshape = "tensor.reshape", Tensor, Exactly(1) -> Exactly(1);
     TensorSlice = "tensor.slice", Tensor, Exactly(1) -> Exactly(1), needs ["axis", "start", "end"];
+    TensorRoll = "tensor.roll", Tensor, Exactly(1) -> Exactly(1), needs ["axis", "by"];
     TensorConcat = "tensor.concat", Tensor, AtLeast(1) -> Exactly(1), needs ["axis"];
     TensorConv1d = "tensor.conv1d", Tensor, Exactly(2) -> Exactly(1);
     TensorConv2d = "tensor.conv2d", Tensor, Exactly(2) -> Exactly(1);

@@ -10,7 +10,8 @@
 //! 5. In `ckks`: both sides of a sum have the same level, degree and basis, and scales equal within 2^-30; a product
 //!    has the level of its operands and the product of their scales; a rescale lowers the level by one.
 //! 6. Shapes hold at most four dimensions, and no interval is empty or NaN.
-//! 7. In `tensor`: the result has the shape that [`infer`] gives, a constant has as many elements as its type, and what
+//! 7. A closed loop runs from a `step` with a `count` of at least one to its `end`, and no program has two.
+//! 8. In `tensor`: the result has the shape that [`infer`] gives, a constant has as many elements as its type, and what
 //!    is made of secrets is secret.
 
 use std::fmt;
@@ -39,7 +40,36 @@ pub fn verify(graph: &Graph) -> Result<(), VerifyError> {
         graph,
         defined: vec![false; graph.value_count()],
     }
-    .block(graph.body())
+    .block(graph.body())?;
+    closed_loop(graph)
+}
+
+fn closed_loop(graph: &Graph) -> Result<(), VerifyError> {
+    let mut open = None;
+    let mut closed = false;
+    for op in graph.walk().into_iter().map(|op| graph.op(op)) {
+        match op.opcode {
+            Opcode::TrainStep | Opcode::SlotStep | Opcode::CkksStep => {
+                if let Some(count) = op.int("count") {
+                    if open.is_some() || closed || count < 1 {
+                        return fail(op, "a second closed loop, or one that runs never");
+                    }
+                    open = Some(op);
+                }
+            }
+            Opcode::TrainEnd | Opcode::SlotEnd | Opcode::CkksEnd => {
+                if open.take().is_none() {
+                    return fail(op, "closes no loop");
+                }
+                closed = true;
+            }
+            _ => {}
+        }
+    }
+    match open {
+        Some(op) => fail(op, "the closed loop has no end"),
+        None => Ok(()),
+    }
 }
 
 fn fail<T>(op: &OpData, message: impl fmt::Display) -> Result<T, VerifyError> {

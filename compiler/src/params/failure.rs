@@ -1,26 +1,29 @@
-//! How probable it is that a bootstrap fails: that a coefficient holds a larger multiple of q_0 than EvalMod takes away.
+//! How probable it is that a bootstrap fails: that a coefficient holds a larger multiple of q_0 than EvalMod takes
+//! away.
 //!
-//! Modulo q_0 the message is m = c_0 + c_1·s. Over the integers, with residues in (−q_0/2, q_0/2), the right-hand side is
-//! m + q_0·I. A coefficient of c_1·s is a sum of h residues with signs, h being the Hamming weight of s; c_1 is uniform, so
-//! that it is q_0 times a sum of h independent numbers uniform on (−1/2, 1/2); and c_0 brings the whole to the nearest value
-//! that is m modulo q_0. So I is that sum less m/q_0, rounded, and
+//! Modulo q_0 the message is m = c_0 + c_1·s. Over the integers, with residues in (−q_0/2, q_0/2), the right-hand
+//! side is m + q_0·I. A coefficient of c_1·s is a sum of h residues with signs, h being the Hamming weight of s; c_1
+//! is uniform, so that it is q_0 times a sum of h independent numbers uniform on (−1/2, 1/2); and c_0 brings the
+//! whole to the nearest value that is m modulo q_0. So I is that sum less m/q_0, rounded, and
 //!
 //! P(I = k) = ∫ over |t| ≤ 1/2 of f_h(k + m/q_0 + t) = f_{h+1}(k + m/q_0),
 //!
 //! where f_n is the density of a sum of n such numbers, the centred cardinal B-spline of degree n − 1 (Irwin 1927,
-//! Hall 1927; Bossuat, Mouchet, Troncoso-Pastoriza, Hubaux 2021, §6.1). It is computed by the recurrence of B-splines, whose terms
-//! are all positive: every probability is exact to some n roundings, however small it is, where the usual alternating sum
-//! cancels.
+//! Hall 1927; Bossuat, Mouchet, Troncoso-Pastoriza, Hubaux 2021). It is computed by the recurrence of
+//! B-splines, whose terms are all positive: every probability is exact to some n roundings, however small it is,
+//! where the usual alternating sum cancels.
 
 use std::ops::RangeInclusive;
 
 /// |m|/q_0 is at most this: EvalMod needs far less.
 const MESSAGE: f64 = 1.0 / 128.0;
 
-/// log2 of a bound on the probability that any of `coefficients` coefficients holds a multiple of q_0 outside `multiples`, under
-/// a secret of Hamming weight `weight`. At most 0; −∞ where the probability is zero or below the smallest f64.
+/// log2 of a bound on the probability that any of `coefficients` coefficients holds a multiple of q_0 outside
+/// `multiples`, under a secret of Hamming weight `weight`. At most 0; −∞ where the probability is zero or below the
+/// smallest f64.
 ///
-/// The coefficients are not independent; their failures are added up. The message is taken to lie where it does most harm.
+/// The coefficients are not independent; their failures are added up. The message is taken to lie where it does most
+/// harm.
 pub fn log2_failure(weight: u32, coefficients: u64, multiples: &RangeInclusive<i32>) -> f64 {
     let reach = f64::from(weight + 1) / 2.0;
     // Beyond the limit, at distances limit + 1, limit + 2, … from zero.

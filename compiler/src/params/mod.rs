@@ -6,5 +6,5 @@ pub mod failure;
 pub mod search;
 pub mod security;
 
-pub use bootstrap::Bootstrapping;
+pub use bootstrap::{BootstrapSet, Bootstrapping, SETS};
 pub use chain::{Chain, prime_bits};

@@ -4,7 +4,7 @@ use cipherloom_plan::{Key, PortKind, WordCounts};
 
 use super::security::{SECURITY_BITS, largest_modulus_bits};
 use super::{Bootstrapping, Chain, prime_bits};
-use crate::analysis::cost::{Cost, CostModel};
+use crate::analysis::cost::{Cost, CostModel, Shape};
 use crate::analysis::noise::{self, NoiseModel};
 use crate::analysis::rotation;
 use crate::diagnostic::{Code, Diagnostic};
@@ -269,12 +269,12 @@ fn at_scale(packed: &Packed, space: &Space, log_scale: u32, limit_bits: u32) -> 
             // As many digits as with smaller ones, and more special primes.
             continue;
         }
-        let model = CostModel {
-            target: space.target,
+        let shape = Shape {
             log_n: space.log_n,
             special: special.len() as u32,
             digit_limbs,
         };
+        let model = CostModel::new(&space.target, shape, limit_bits);
         let words = WordCounts::new(space.log_n, special.len() as u32, digit_limbs);
         let noise = NoiseModel {
             chain: &chain,

@@ -3,7 +3,8 @@
 //! **In:** a tensor graph, best unrolled and folded. **Out:** the same graph in which every function of one argument,
 //! every derivative and every `poly` is a `tensor.polynomial`: in monomials of its argument up to degree 7, above in
 //! Chebyshev polynomials of t = (2x − low − high)/(high − low). `poly` becomes exact monomials on (−∞, ∞). The
-//! attribute `function` keeps the name.
+//! attribute `function` keeps the name. Softmax, comparisons, `max`, and inverses where that is cheaper, become several
+//! operations: polynomials, products, sums of rows ([`crate::approx::composite`]).
 //!
 //! ```text
 //! %1 = tensor.sigmoid %0 {degree = 3, high = 4.0, low = -4.0} : tensor<8, secret>
@@ -14,16 +15,21 @@
 //!     function = "sigmoid", high = 4.0, low = -4.0} : tensor<8, secret>
 //! ```
 
+mod emit;
+
 use std::collections::HashMap;
 
+use emit::Emitter;
+
+use crate::approx::composite::Composite;
 use crate::approx::{self, Fit, FitError, Function, Method, Polynomial, Wish};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::dialect::tensor::short_name;
-use crate::ir::{Graph, OpData, Opcode};
+use crate::ir::{Graph, OpData, Opcode, Secrecy};
 use crate::pass::rewrite::Rewriter;
 use crate::source::Span;
 
-/// A polynomial that stands for a function somewhere in the source.
+/// What stands for a function somewhere in the source.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Use {
     /// Name of the function.
@@ -32,9 +38,9 @@ pub struct Use {
     pub span: Span,
     /// Declared interval.
     pub interval: (f64, f64),
-    /// Degree of the polynomial.
-    pub degree: usize,
-    /// Levels of its evaluation.
+    /// What it is computed by, as in `a polynomial of degree 7`.
+    pub method: String,
+    /// Levels of its evaluation; masks that a layout may need come on top.
     pub depth: u32,
     /// Largest error on the interval.
     pub error: f64,
@@ -49,8 +55,22 @@ pub fn run(graph: &Graph) -> Result<(Graph, Vec<Use>), Diagnostics> {
     let body = rewriter.new.body();
     rewriter.block(graph.body(), body, &mut |rewriter, id, to| {
         let op = graph.op(id);
-        match fits.of(op) {
-            Some((polynomial, error, name)) => {
+        if !is_secret(graph, op) {
+            return false;
+        }
+        match fits.of(op, row_length(graph, op)) {
+            Some(Stand::Composite(composite)) => {
+                let operands = rewriter.get_all(&op.operands);
+                let mut emitter = Emitter {
+                    builder: rewriter.builder(to, id),
+                };
+                match composite.apply(&mut emitter, &operands) {
+                    Some(value) => rewriter.set(op.results[0], value),
+                    None => return false,
+                }
+                true
+            }
+            Some(Stand::Polynomial(polynomial, error, name)) => {
                 let mut attributes = polynomial.attributes(error);
                 attributes.insert("function".to_owned(), name.as_str().into());
                 let copy = rewriter.copy(id, to);
@@ -68,29 +88,61 @@ pub fn run(graph: &Graph) -> Result<(Graph, Vec<Use>), Diagnostics> {
     }
 }
 
+/// What is put in place of an operation.
+enum Stand {
+    /// One polynomial, its error and the function's name.
+    Polynomial(Polynomial, f64, String),
+    Composite(Composite),
+}
+
+/// Public values are computed exactly.
+fn is_secret(graph: &Graph, op: &OpData) -> bool {
+    op.results.iter().any(|&result| {
+        graph
+            .ty(result)
+            .as_tensor()
+            .is_some_and(|tensor| tensor.secrecy == Secrecy::Secret)
+    })
+}
+
+/// Extent of the last axis of the first operand.
+fn row_length(graph: &Graph, op: &OpData) -> u32 {
+    let operand = op
+        .operands
+        .first()
+        .and_then(|&operand| graph.ty(operand).as_tensor());
+    operand
+        .and_then(|tensor| tensor.shape.last().copied())
+        .unwrap_or(1)
+}
+
 /// Fits made so far: the steps of an unrolled graph use the same ones.
 #[derive(Default)]
 struct Fits {
     known: HashMap<String, Result<Fit, FitError>>,
+    composites: HashMap<String, Option<Result<Composite, FitError>>>,
     uses: Vec<Use>,
     diagnostics: Diagnostics,
 }
 
 impl Fits {
-    /// The polynomial in place of an operation, its error and name; none if the operation stays.
-    fn of(&mut self, op: &OpData) -> Option<(Polynomial, f64, String)> {
+    /// What is put in place of an operation; none if it stays. `classes` is the length of a row.
+    fn of(&mut self, op: &OpData, classes: u32) -> Option<Stand> {
         if op.opcode == Opcode::TensorPoly {
-            return Some((Polynomial::of(op)?, 0.0, "poly".to_owned()));
+            return Some(Stand::Polynomial(Polynomial::of(op)?, 0.0, "poly".to_owned()));
         }
-        if matches!(
+        let is_row = op.opcode == Opcode::TensorSoftmax;
+        let key = format!(
+            "{:?} {:?} {}",
             op.opcode,
-            Opcode::TensorSoftmax | Opcode::TensorMax | Opcode::TensorCompare
-        ) {
-            self.refuse(op, short_name(op.opcode));
-            return None;
-        }
-        let function = Function::of(op)?;
-        let (low, high) = (op.float("low")?, op.float("high")?);
+            op.attributes,
+            if is_row { classes } else { 0 }
+        );
+        let composite = self
+            .composites
+            .entry(key)
+            .or_insert_with(|| Composite::design(op, classes))
+            .clone();
         let wish = Wish {
             error: op.float("error"),
             degree: op.int("degree").and_then(|degree| usize::try_from(degree).ok()),
@@ -100,40 +152,67 @@ impl Fits {
                 Method::Minimax
             },
         };
+        let fit = self.fit(op, wish);
+        let name = Function::of(op).map_or_else(|| short_name(op.opcode).to_owned(), Function::name);
+        let interval = (op.float("low"), op.float("high"));
+        let (Some(low), Some(high)) = interval else {
+            return None;
+        };
+        let error = match (composite, fit) {
+            (Some(Ok(composite)), Some(Ok(fit))) if composite.is_cheaper_than(&fit, wish) => {
+                return Some(self.composed(op, &name, composite));
+            }
+            (_, Some(Ok(fit))) => {
+                self.fitted(op, &name, &fit, wish);
+                return Some(Stand::Polynomial(fit.polynomial, fit.error, name));
+            }
+            (Some(Ok(composite)), _) => return Some(self.composed(op, &name, composite)),
+            (Some(Err(error)), _) | (None, Some(Err(error))) => error,
+            (None, None) => return None,
+        };
+        self.fail(op, &name, (low, high), wish, error);
+        None
+    }
+
+    /// One polynomial, where the operation is a function of one argument.
+    fn fit(&mut self, op: &OpData, wish: Wish) -> Option<Result<Fit, FitError>> {
+        let function = Function::of(op)?;
+        let (low, high) = (op.float("low")?, op.float("high")?);
         let key = format!("{function:?} {low:?} {high:?} {wish:?}");
         let fit = self
             .known
             .entry(key)
-            .or_insert_with(|| approx::fit(function, low, high, wish))
-            .clone();
-        match fit {
-            Ok(fit) => {
-                self.report(op, function, &fit, wish);
-                Some((fit.polynomial, fit.error, function.name()))
-            }
-            Err(error) => {
-                self.fail(op, function, (low, high), wish, error);
-                None
-            }
-        }
+            .or_insert_with(|| approx::fit(function, low, high, wish));
+        Some(fit.clone())
     }
 
-    fn report(&mut self, op: &OpData, function: Function, fit: &Fit, wish: Wish) {
+    fn note(&mut self, op: &OpData, name: &str, method: String, depth: u32, error: f64) {
+        let end = |name: &str| op.float(name).unwrap_or(f64::NAN);
         let used = Use {
-            function: function.name(),
+            function: name.to_owned(),
             span: op.span,
-            interval: (fit.polynomial.low, fit.polynomial.high),
-            degree: fit.polynomial.degree(),
-            depth: fit.polynomial.depth(),
-            error: fit.error,
+            interval: (end("low"), end("high")),
+            method,
+            depth,
+            error,
         };
         if !self.uses.contains(&used) {
             self.uses.push(used);
         }
+    }
+
+    fn composed(&mut self, op: &OpData, name: &str, composite: Composite) -> Stand {
+        let depth = composite.cost().levels;
+        self.note(op, name, composite.describe(), depth, composite.error());
+        Stand::Composite(composite)
+    }
+
+    fn fitted(&mut self, op: &OpData, name: &str, fit: &Fit, wish: Wish) {
+        let method = format!("a polynomial of degree {}", fit.polynomial.degree());
+        self.note(op, name, method, fit.polynomial.depth(), fit.error);
         if wish.error.is_some_and(|wanted| fit.error > wanted) {
             let message = format!(
-                "`{}` of this degree is off by up to {:.2e}, more than the error asked for",
-                function.name(),
+                "`{name}` of this degree is off by up to {:.2e}, more than the error asked for",
                 fit.error
             );
             self.diagnostics.push(
@@ -144,28 +223,8 @@ impl Fits {
         }
     }
 
-    fn refuse(&mut self, op: &OpData, name: &str) {
-        self.diagnostics.push(
-            Diagnostic::new(
-                Code::Unsupported,
-                format!("`{name}` of secret values is not compiled yet"),
-            )
-            .label(op.span, "used here")
-            .remedy("use a smooth function such as `sigmoid`, `tanh` or `gelu`, or `poly`"),
-        );
-    }
-
-    fn fail(
-        &mut self,
-        op: &OpData,
-        function: Function,
-        (low, high): (f64, f64),
-        wish: Wish,
-        error: FitError,
-    ) {
-        let name = function.name();
+    fn fail(&mut self, op: &OpData, name: &str, (low, high): (f64, f64), wish: Wish, error: FitError) {
         let diagnostic = match error {
-            FitError::Interval if matches!(op.opcode, Opcode::TensorSign) => return self.refuse(op, &name),
             FitError::Interval => Diagnostic::new(
                 Code::Range,
                 format!("no polynomial follows `{name}` on [{low}, {high}]"),
@@ -181,15 +240,22 @@ impl Fits {
             .remedy(format!("degrees go up to {}", approx::MAX_DEGREE)),
             FitError::Error(least) => {
                 let wanted = wish.error.unwrap_or(approx::DEFAULT_ERROR);
-                Diagnostic::new(
-                    Code::Depth,
+                let message = if Function::of(op).is_some_and(|function| function.is_smooth_on(low, high)) {
                     format!(
                         "no degree up to {} brings `{name}` on [{low}, {high}] within {wanted:.1e}",
                         approx::MAX_DEGREE
-                    ),
-                )
-                .note(format!("the best is off by {least:.1e}"))
-                .remedy(format!("accept it with `error: {:.1e}`", least * 1.1))
+                    )
+                } else {
+                    format!("no method brings `{name}` on [{low}, {high}] within {wanted:.1e}")
+                };
+                let diagnostic = Diagnostic::new(Code::Depth, message);
+                if least.is_finite() {
+                    diagnostic
+                        .note(format!("the best is off by {least:.1e}"))
+                        .remedy(format!("accept it with `error: {:.1e}`", least * 1.1))
+                } else {
+                    diagnostic
+                }
                 .remedy("narrow the range")
             }
         };

@@ -1,9 +1,10 @@
 //! Expands bootstraps: slots-to-coefficients first (Bossuat et al. 2021 and 2022).
 //!
-//! Let z be the slots, |z| ≤ B. SlotsToCoeffs at the lowest levels puts z/B into the coefficients, in bit-reversed order;
-//! at level 0 the modulus is q_0 alone. ModRaise reads the same coefficients modulo the whole chain: they become
-//! z/B + A·I with A = q_0/Δ_0 and small integers I, which an ephemeral secret of few coefficients keeps below K. CoeffsToSlots
-//! brings them back to slots, divided by A·K, and EvalMod takes the integers away and multiplies by B.
+//! Let z be the slots, |z| ≤ B. SlotsToCoeffs at the lowest levels puts z/(B·2^h) into the coefficients, in bit-reversed
+//! order, h bits of headroom; at level 0 the modulus is q_0 alone. ModRaise reads the same coefficients modulo the whole
+//! chain: they become z/(B·2^h) + q_0/Δ_0·I with small integers I, which an ephemeral secret of few coefficients keeps below K.
+//! CoeffsToSlots brings them back to slots, divided by the largest of them, and EvalMod takes the integers away and
+//! multiplies by B·2^h.
 //!
 //! Real vectors need the real parts alone, so the conjugate is added before EvalMod; of complex ones both parts are
 //! evaluated. Vectors of n < N/2 slots, repeated, live in the subring of X^(N/2n): the sum of N/2n rotations removes the
@@ -74,8 +75,9 @@ fn expand(
 ) -> Value {
     let bound = op.float("bound").unwrap_or(1.0);
     let log_slots = op.int("log_slots").map_or(chain.log_n - 1, |log| log as u32);
-    let amplitude = chain.q[0] as f64 / chain.scale(0);
-    let modular = parameters.modular(amplitude, bound);
+    let ratio = chain.q[0] as f64 / chain.scale(0);
+    let shrink = 2f64.powi(parameters.headroom as i32);
+    let modular = parameters.modular(ratio * shrink, bound);
     let stages = |groups: &[u32], inverse: bool, factor: f64| -> Vec<Diagonal> {
         let each = factor.powf(1.0 / groups.len() as f64);
         let mut first = 0;
@@ -95,7 +97,7 @@ fn expand(
     };
 
     let mut value = x;
-    for factor in &stages(&split(log_slots, parameters.to_coefficients), false, 1.0 / bound) {
+    for factor in &stages(&split(log_slots, parameters.to_coefficients), false, 1.0 / (bound * shrink)) {
         value = vectors.transform(value, factor);
     }
     value = vectors.mod_raise(value);
@@ -104,19 +106,26 @@ fn expand(
         value = vectors.sum_rotations(value, vec![0, step], false);
     }
     // The sum with the conjugate is twice the real part, and twice is what EvalMod takes.
-    let factor = 1.0 / (amplitude * modular.bound * copies as f64);
+    let factor = 1.0 / (ratio * modular.bound * copies as f64);
     for factor in stages(&split(log_slots, parameters.to_slots), true, factor).iter().rev() {
         value = vectors.transform(value, factor);
     }
     let conjugate = vectors.conjugate(value);
+    // The largest error of the sine is two to three times its root mean square.
+    let bias = 0.5 * modular.error();
+    let modulo = |vectors: &mut Vectors, part: Value| {
+        let part = modular::emit(vectors, part, &modular);
+        vectors.note_bias(part, bias);
+        part
+    };
     let real = vectors.add(value, conjugate);
     if !op.flag("complex") {
-        return modular::emit(vectors, real, &modular);
+        return modulo(vectors, real);
     }
     let difference = vectors.sub(value, conjugate);
     let imaginary = vectors.mul_i(difference, -1);
-    let real = modular::emit(vectors, real, &modular);
-    let imaginary = modular::emit(vectors, imaginary, &modular);
+    let real = modulo(vectors, real);
+    let imaginary = modulo(vectors, imaginary);
     let imaginary = vectors.mul_i(imaginary, 1);
     vectors.add(real, imaginary)
 }

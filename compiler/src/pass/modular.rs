@@ -1,7 +1,7 @@
 //! EvalMod on packed vectors: [`Modular`] as slot operations.
 //!
-//! The argument comes doubled, t = 2x/K′ on [−2, 2], as the polynomials 2·T_k(t/2) need no doubling of products, and as the error
-//! that CoeffsToSlots leaves is then half as large beside its result.
+//! The argument comes doubled, t = 2x/K′ on [−2, 2], as the polynomials 2·T_k(t/2) need no doubling of products, and
+//! as the error that CoeffsToSlots leaves is then half as large beside its result.
 //!
 //! ```text
 //! %1 = slot.add_scalar %0 {-0.036}      // t − 2·¼/K′, for the cosine
@@ -45,7 +45,11 @@ pub fn emit(vectors: &mut Vectors, t: Value, modular: &Modular) -> Value {
         value = vectors.add(value, correction);
     }
     vectors.note_bound(value, modular.factor);
-    vectors.note_polynomial(argument, value, 0.5 * modular.amplitude * modular.bound * modular.factor);
+    vectors.note_polynomial(
+        argument,
+        value,
+        0.5 * modular.amplitude * modular.bound * modular.factor,
+    );
     value
 }
 

@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
 use crate::dialect::slot;
-use crate::ir::{Graph, Opcode};
+use crate::ir::{Graph, OpId, Opcode};
 
 /// Uniform and normal numbers (Steele, Lea, Flood 2014; Box and Muller 1958).
 struct Random(u64);
@@ -56,13 +56,18 @@ fn precision(modular: &Modular, setting: &Setting, slots: u32) -> (f64, f64) {
         .collect();
     let graph = program(modular, slots);
     let result = noisy(&graph, &ts, modular.levels(), setting, &mut random);
-    let errors: Vec<f64> = result.iter().zip(&zs).map(|(a, z)| (a / modular.factor - z).abs()).collect();
+    let errors: Vec<f64> = result
+        .iter()
+        .zip(&zs)
+        .map(|(a, z)| (a / modular.factor - z).abs())
+        .collect();
     let mean = errors.iter().sum::<f64>() / f64::from(slots);
     (-mean.log2(), -errors.iter().copied().fold(0.0, f64::max).log2())
 }
 
-/// Runs a program of one input and one output with the errors of rescales: one for each sum of products, as sums are made before
-/// they are rescaled, at the scale of its level. Scales Δ_l of primes of 50 bits have Δ_l² = Δ_{l−1}·2^50.
+/// Runs a program of one input and one output with the errors of rescales: one for each sum of products, as sums are
+/// made before they are rescaled, at the scale of its level. Scales Δ_l of primes of 50 bits have Δ_l² =
+/// Δ_{l−1}·2^50.
 fn noisy(graph: &Graph, input: &[f64], top: u32, setting: &Setting, random: &mut Random) -> Vec<f64> {
     let mut values: BTreeMap<Value, Vec<f64>> = BTreeMap::new();
     let mut levels: BTreeMap<Value, u32> = BTreeMap::new();
@@ -96,7 +101,12 @@ fn noisy(graph: &Graph, input: &[f64], top: u32, setting: &Setting, random: &mut
             other => panic!("{other:?}"),
         };
         let result = op.results[0];
-        let below = op.operands.iter().map(|operand| levels[operand]).min().unwrap_or(top);
+        let below = op
+            .operands
+            .iter()
+            .map(|operand| levels[operand])
+            .min()
+            .unwrap_or(top);
         levels.insert(result, below - u32::from(takes));
         if takes || op.operands.iter().any(|operand| waiting.contains(operand)) {
             waiting.insert(result);
@@ -117,19 +127,30 @@ fn program(modular: &Modular, slots: u32) -> Graph {
 
 #[test]
 fn slots_hold_the_definition() {
-    for (integers, degree, doublings, arcsine) in
-        [(4, 31, 0, false), (4, 31, 0, true), (4, 30, 1, false), (14, 30, 3, false), (14, 30, 3, true), (15, 103, 0, false)]
-    {
+    for (integers, degree, doublings, arcsine) in [
+        (4, 31, 0, false),
+        (4, 31, 0, true),
+        (4, 30, 1, false),
+        (14, 30, 3, false),
+        (14, 30, 3, true),
+        (15, 103, 0, false),
+    ] {
         let modular = Modular::design(integers, 1024.0, 3.0, degree, doublings, arcsine);
         let graph = program(&modular, 64);
         let xs: Vec<f64> = (0..64)
-            .map(|i| f64::from(i % integers as i32) * [1.0, -1.0][i as usize % 2] + (f64::from(i) - 32.0) / 32_768.0)
+            .map(|i| {
+                f64::from(i % integers as i32) * [1.0, -1.0][i as usize % 2]
+                    + (f64::from(i) - 32.0) / 32_768.0
+            })
             .collect();
         let ts: Vec<f64> = xs.iter().map(|x| 2.0 * x / modular.bound).collect();
         let outputs = slot::evaluate(&graph, |_, _, _| ts.clone());
         for (x, y) in xs.iter().zip(&outputs[0].2) {
             let wanted = modular.value(*x);
-            assert!((y - wanted).abs() < 1e-8, "degree {degree}, r = {doublings}: {y} for {wanted} at {x}");
+            assert!(
+                (y - wanted).abs() < 1e-8,
+                "degree {degree}, r = {doublings}: {y} for {wanted} at {x}"
+            );
         }
     }
 }
@@ -137,44 +158,34 @@ fn slots_hold_the_definition() {
 #[test]
 fn products_of_the_two_shapes() {
     let products = |integers, degree, doublings| {
-        let graph = program(&Modular::design(integers, 2048.0, 1.0, degree, doublings, false), 8);
-        graph.walk().into_iter().filter(|&op| graph.op(op).opcode == Opcode::SlotMul).count()
+        let graph = program(
+            &Modular::design(integers, 2048.0, 1.0, degree, doublings, false),
+            8,
+        );
+        let is_product = |&op: &OpId| graph.op(op).opcode == Opcode::SlotMul;
+        graph.walk().into_iter().filter(is_product).count()
     };
-    let (sine, cosine) = (products(15, 103, 0), products(14, 28, 3));
-    assert!(cosine < sine, "{cosine} {sine}");
+    assert_eq!((products(15, 103, 0), products(14, 28, 3)), (21, 13));
 }
 
-/// At least 20 bits in the mean and 16 in the worst of 2^15 slots; the sine better than the cosine.
+/// At least 20 bits in the mean and 16 in the worst of 2^15 slots; the sine better than the cosine, the arcsine best.
 #[test]
 fn precision_with_the_errors_of_rescales() {
-    let of = |integers, amplitude, degree, doublings, arcsine| {
+    let of = |integers, log_amplitude, degree, doublings, arcsine| {
+        let amplitude = 2f64.powi(log_amplitude);
         let modular = Modular::design(integers, amplitude, 1.0, degree, doublings, arcsine);
         precision(&modular, &SETTING, 1 << 15)
     };
-    let sine = of(15, 2048.0, 103, 0, false);
-    assert!(sine.0 > 20.5 && sine.1 > 17.0, "{sine:?}");
-    let cosine = of(14, 1024.0, 28, 3, false);
-    assert!(cosine.0 > 19.5 && cosine.1 > 16.5, "{cosine:?}");
-    let arcsine = of(15, 512.0, 103, 0, true);
-    assert!(arcsine.0 > 22.0 && arcsine.1 > 18.5, "{arcsine:?}");
-    if std::env::var("TABLE").is_ok() {
-        for (integers, degree, doublings) in [
-            (14, 87, 0), (14, 95, 0), (15, 103, 0), (16, 111, 0), (17, 115, 0),(17,119,0), (14, 28, 3), (14, 40, 2),] {
-            for (arcsine, rounding) in [(false, 0.5), (false, 1.0), (false, 2.0)] { let SETTING = Setting { rounding: SETTING.rounding * rounding, argument: SETTING.argument * rounding, ..SETTING };
-                for log in [10, 11, 12] {
-                    let modular = Modular::design(integers, 2f64.powi(log), 1.0, degree, doublings, arcsine);
-                    let (mean, worst) = precision(&modular, &SETTING, 1 << 15);
-                    let graph = program(&modular, 8);
-                    let muls = graph.walk().into_iter().filter(|&op| graph.op(op).opcode == Opcode::SlotMul).count();
-                    println!(
-                        "K {integers} deg {degree} r {doublings} noise {rounding} A 2^{log}: levels {} muls {muls} mean {mean:.1} worst {worst:.1} fit+sine {:.1} failure 2^15 {:.1} 2^16 {:.1}",
-                        modular.levels(),
-                        -modular.error().log2(),
-                        crate::params::failure::log2_failure(32, 1 << 15, &modular.multiples()),
-                        crate::params::failure::log2_failure(32, 1 << 16, &modular.multiples()),
-                    );
-                }
-            }
-        }
+    for (found, mean, worst) in [
+        (of(15, 11, 103, 0, false), 21.2, 18.5),
+        (of(17, 11, 115, 0, false), 20.9, 18.2),
+        (of(14, 10, 28, 3, false), 20.1, 17.4),
+        (of(15, 8, 103, 0, true), 24.3, 21.6),
+    ] {
+        let near = |found: f64, wanted: f64, slack: f64| (found - wanted).abs() < slack;
+        assert!(
+            near(found.0, mean, 0.1) && near(found.1, worst, 0.4),
+            "{found:?}, not {mean}, {worst}"
+        );
     }
 }

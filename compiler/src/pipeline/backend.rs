@@ -1,6 +1,6 @@
 //! From an approximated tensor graph to a plan: layouts, parameters, schedule, memory, bytes.
 
-use crate::analysis::cost::CostModel;
+use crate::analysis::cost::{CostModel, Shape};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::ir::{Graph, Opcode};
 use crate::options::Options;
@@ -10,7 +10,6 @@ use crate::params::{Bootstrapping, prime_bits};
 use crate::pass::layout::{self, Axes, Frame, Packed, Radix};
 use crate::pass::levels;
 use crate::pass::lower_ckks::{self, top_level};
-use crate::target::Target;
 
 /// Largest ring degree that is tried when none is asked for.
 pub const LARGEST_LOG_N: u32 = 16;
@@ -64,7 +63,7 @@ fn space(options: &Options, log_n: u32) -> Space {
         word_bits: options.word_bits,
         precision: options.precision,
         toy: options.insecure_toy,
-        target: Target::server(options.threads),
+        target: options.target.clone(),
         bootstrapping: Bootstrapping::STANDARD,
     }
 }
@@ -245,12 +244,12 @@ fn compare(packed: &Packed, description: String, space: &Space) -> Option<Layout
     let top = chain.top();
     let (ckks, _) = lower_ckks::run(&graph, packed.ports.len(), &levels, &chain, 0);
     let digit_limbs = (top + 1).div_ceil(COMPARED_DIGITS);
-    let model = CostModel {
-        target: space.target,
+    let shape = Shape {
         log_n: space.log_n,
         special: digit_limbs,
         digit_limbs,
     };
+    let model = CostModel::new(&space.target, shape, prime_bits(space.word_bits));
     let cost = model.graph(&ckks);
     let tiles = packed
         .ports

@@ -1,15 +1,16 @@
 //! Plans that do nothing but bootstrap: what it takes, what it leaves, how exact it is.
 
 use cipherloom_plan::data::{Layout, LayoutDim};
-use cipherloom_plan::{PortKind, Repeat};
+use cipherloom_plan::{PortKind, Repeat, WordCounts};
 
 use crate::diagnostic::Diagnostic;
 use crate::dialect::slot::Vectors;
 use crate::emit::{self, Claims};
+use crate::ir::Value;
 use crate::params::Bootstrapping;
 use crate::params::search::{self, Choice, Space};
 use crate::pass::layout::{Packed, Port};
-use crate::pass::schedule;
+use crate::pass::{hoist, schedule};
 use crate::source::Span;
 use crate::target::Target;
 
@@ -22,8 +23,10 @@ pub struct Study {
     pub log_slots: u32,
     /// Whether vectors are complex; then there is a second input and output for the imaginary parts.
     pub complex: bool,
-    /// How often, one after the other.
-    pub bootstraps: u32,
+    /// Vectors, each by itself.
+    pub vectors: u32,
+    /// How often each, one time after the other.
+    pub rounds: u32,
     /// How.
     pub bootstrapping: Bootstrapping,
     /// log2 of the scale.
@@ -35,27 +38,51 @@ pub struct Study {
 }
 
 impl Study {
-    /// The program: port `x` (and `x_imaginary`) in [−1, 1] to port `y` (and `y_imaginary`).
+    /// The program: port `x` (and `x_imaginary`) in [−1, 1], of shape \[vectors, slots\], to port `y` (and `y_imaginary`).
+    /// More rounds than one are a loop over carried vectors.
     fn packed(&self) -> Packed {
         let slots = 1u32 << (self.log_n - 1);
         let mut vectors = Vectors::new("bootstrap", slots);
         let parts = if self.complex { 2 } else { 1 };
-        let mut x = vectors.input(0, 0, None);
-        if self.complex {
-            let imaginary = vectors.input(1, 0, None);
-            let imaginary = vectors.mul_i(imaginary, 1);
-            x = vectors.add(x, imaginary);
-        }
-        for _ in 0..self.bootstraps {
-            x = vectors.bootstrap_repeated(x, 1.0, 1 << self.log_slots);
+        let (state, first_output) = (parts, parts + 1);
+        let bootstrap = |vectors: &mut Vectors, x: Value| {
+            let y = vectors.bootstrap_repeated(x, 1.0, 1 << self.log_slots);
             if self.complex {
-                vectors.note_complex(x);
+                vectors.note_complex(y);
+            }
+            y
+        };
+        let loops = self.rounds > 1;
+        let mut results = Vec::new();
+        for tile in 0..self.vectors {
+            let mut x = vectors.input(0, tile, None);
+            if self.complex {
+                let imaginary = vectors.input(1, tile, None);
+                let imaginary = vectors.mul_i(imaginary, 1);
+                x = vectors.add(x, imaginary);
+            }
+            if loops {
+                vectors.store(state, tile, x);
+            } else {
+                results.push(bootstrap(&mut vectors, x));
             }
         }
-        vectors.output(parts, 0, x);
-        if self.complex {
-            let imaginary = vectors.mul_i(x, -1);
-            vectors.output(parts + 1, 0, imaginary);
+        if loops {
+            vectors.step(0, Some(i64::from(self.rounds)));
+            for tile in 0..self.vectors {
+                let x = vectors.state(state, tile);
+                let y = bootstrap(&mut vectors, x);
+                vectors.store(state, tile, y);
+            }
+            vectors.end();
+            results = (0..self.vectors).map(|tile| vectors.state(state, tile)).collect();
+        }
+        for (tile, &y) in (0..).zip(&results) {
+            vectors.output(first_output, tile, y);
+            if self.complex {
+                let imaginary = vectors.mul_i(y, -1);
+                vectors.output(first_output + 1, tile, imaginary);
+            }
         }
         let port = |name: &str, kind: PortKind| {
             let count = 1u32 << self.log_slots;
@@ -66,15 +93,22 @@ impl Study {
             Port {
                 name: name.to_owned(),
                 kind,
-                shape: vec![count],
+                shape: vec![self.vectors, count],
                 layout: Layout {
                     slots,
-                    tiles: 1,
-                    dims: vec![LayoutDim {
-                        block: count,
-                        slot_stride: 1,
-                        tile_stride: 1,
-                    }],
+                    tiles: self.vectors,
+                    dims: vec![
+                        LayoutDim {
+                            block: 1,
+                            slot_stride: 0,
+                            tile_stride: 1,
+                        },
+                        LayoutDim {
+                            block: count,
+                            slot_stride: 1,
+                            tile_stride: 0,
+                        },
+                    ],
                     repeats: if count < slots { vec![repeats] } else { Vec::new() },
                     factor: 1.0,
                 },
@@ -86,7 +120,8 @@ impl Study {
         let names = [("x", PortKind::Input), ("x_imaginary", PortKind::Input)];
         let results = [("y", PortKind::Output), ("y_imaginary", PortKind::Output)];
         let parts = parts as usize;
-        let ports = names[..parts].iter().chain(&results[..parts]);
+        let carried = [("carried", PortKind::State)];
+        let ports = names[..parts].iter().chain(&carried).chain(&results[..parts]);
         Packed {
             graph: vectors.graph,
             ports: ports.map(|&(name, kind)| port(name, kind)).collect(),
@@ -106,11 +141,12 @@ impl Study {
             bootstrapping: self.bootstrapping,
         };
         let mut choice = search::run(&packed, &space)?;
-        choice.ckks = schedule::run(&choice.ckks);
+        let counts = WordCounts::new(self.log_n, choice.special.len() as u32, choice.digit_limbs);
+        choice.ckks = schedule::run(&hoist::run(&choice.ckks, &counts, u64::MAX));
         let claims = Claims {
             word_bits: 64,
             toy: choice.security_bits == 0,
-            steps: 0,
+            steps: if self.rounds > 1 { self.rounds } else { 0 },
         };
         let (_, plan) = emit::run(&packed, &choice, claims)?;
         Ok((plan, choice))

@@ -14,6 +14,7 @@ use crate::reference::{Length, Reference};
 use crate::source::Source;
 
 mod closed;
+mod composites;
 
 /// The program of the README, smaller.
 fn logistic(batch: u32, features: u32, optimiser: &str) -> String {
@@ -266,7 +267,7 @@ fn run_plan(packed: &Packed, plan: &PlanData) -> slot::Outputs {
             Op::RotateAcc => onto(turned()),
             Op::LiftAcc => onto(get(instruction.a)),
             Op::Rescale | Op::Drop | Op::Decompose | Op::ModDown | Op::ModDownRescale => get(instruction.a),
-            Op::Relinearize | Op::RelinearizeRescale => get(instruction.a),
+            Op::Relinearize | Op::RelinearizeRescale | Op::Trivial => get(instruction.a),
             op => panic!("{op:?} is not expected"),
         };
         buffers.insert(instruction.dst, result);

@@ -74,6 +74,19 @@ pub fn evaluate(op: &OpData, operands: &[&TensorData], shape: &[u32]) -> Option<
                 operands[0].values[offset + start * strides[axis]]
             })
         }
+        TensorRoll => {
+            let (axis, by) = (op.int("axis")? as usize, op.int("by")?);
+            let (extent, strides) = (i64::from(shape[axis]), strides(shape));
+            gather(shape, |index| {
+                let turned = (index[axis] as i64 + by).rem_euclid(extent) as usize;
+                let offset = index
+                    .iter()
+                    .zip(&strides)
+                    .map(|(i, stride)| i * stride)
+                    .sum::<usize>();
+                operands[0].values[offset + turned * strides[axis] - index[axis] * strides[axis]]
+            })
+        }
         TensorConcat => concat(operands, op.int("axis")? as usize),
         TensorConv1d | TensorConv2d => correlate(operands[0], operands[1]),
         TensorAvgPool => {

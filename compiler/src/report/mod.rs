@@ -26,7 +26,9 @@ pub use text::table;
 pub use timeline::{OperationCount, Stage, StepReport, Timeline};
 pub use units::{bytes, seconds};
 
+use crate::analysis::cost::{CostModel, PlanCost};
 use crate::source::{Source, Span};
+use crate::target::Target;
 
 /// A plan, described.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -45,10 +47,12 @@ pub struct Report {
     pub keys: KeysReport,
     /// The memory of a run.
     pub memory: MemoryReport,
-    /// Predicted seconds of the whole run.
+    /// Predicted seconds of the whole run, on the target that was asked for last.
     pub seconds: f64,
-    /// Predicted seconds of one training step.
+    /// Predicted seconds of one training step, the mean of all steps; of everything but the start where there is none.
     pub seconds_per_step: f64,
+    /// The same for one thread, two threads and as many as the target has.
+    pub predictions: Vec<Prediction>,
     /// Bytes of all encrypted inputs and of one mini-batch of every stream.
     pub input_bytes: u64,
     /// Bytes of all outputs and reveals.
@@ -64,7 +68,7 @@ impl Report {
     /// compilation.
     pub fn new(plan: &Plan<'_>, source: Option<&Source>, notes: &[String]) -> Self {
         let estimates = plan.estimates();
-        Self {
+        let mut report = Self {
             name: plan.name().to_owned(),
             hash: plan.hash().iter().map(|byte| format!("{byte:02x}")).collect(),
             parameters: ParametersReport::new(&plan.parameters()),
@@ -72,13 +76,41 @@ impl Report {
             timeline: Timeline::new(plan, source),
             keys: KeysReport::new(plan),
             memory: MemoryReport::new(plan, source),
-            seconds: estimates.seconds,
-            seconds_per_step: estimates.seconds_per_step,
+            seconds: 0.0,
+            seconds_per_step: 0.0,
             input_bytes: estimates.input_bytes,
             output_bytes: estimates.output_bytes,
             // The instruction set has no mod-raise: whatever a plan does, it does within its chain.
             bootstraps: 0,
             notes: notes.to_vec(),
+            predictions: Vec::new(),
+        };
+        report.predict(plan, &Target::default());
+        report
+    }
+
+    /// Predicts times anew, for a target other than the default one.
+    pub fn predict(&mut self, plan: &Plan<'_>, target: &Target) {
+        let on = |threads| {
+            let target = Target {
+                threads,
+                ..target.clone()
+            };
+            let PlanCost {
+                seconds,
+                seconds_per_step,
+            } = CostModel::plan(plan, &target);
+            Prediction {
+                threads,
+                seconds,
+                seconds_per_step,
+            }
+        };
+        let asked = on(target.threads);
+        (self.seconds, self.seconds_per_step) = (asked.seconds, asked.seconds_per_step);
+        self.predictions = vec![on(1), on(2)];
+        if target.threads > 2 {
+            self.predictions.push(asked);
         }
     }
 
@@ -88,6 +120,17 @@ impl Report {
         steps.first().map_or(0, |step| step.first_instruction)
             + steps.iter().map(|step| step.instructions).sum::<usize>()
     }
+}
+
+/// Predicted times on some number of threads.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Prediction {
+    /// Threads.
+    pub threads: u32,
+    /// Seconds of the whole run.
+    pub seconds: f64,
+    /// Seconds of one training step.
+    pub seconds_per_step: f64,
 }
 
 /// The part of the source that instructions come from.

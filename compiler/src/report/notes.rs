@@ -11,15 +11,15 @@ use crate::source::Source;
 /// Layouts that are listed; the compiler compares many more.
 const LISTED: usize = 10;
 
-/// One line for each function that a polynomial stands for.
+/// One line for each function that polynomials stand for.
 pub fn approximations(uses: &[Use], source: &Source) -> Vec<String> {
     let line = |used: &Use| {
         format!(
-            "{} on [{}, {}] is a polynomial of degree {}, {} levels, off by at most {:.1e} ({})",
+            "{} on [{}, {}] is {}, {} levels, off by at most {:.1e} ({})",
             used.function,
             used.interval.0,
             used.interval.1,
-            used.degree,
+            used.method,
             used.depth,
             used.error,
             place(&Place::new(used.span, Some(source)))
@@ -85,7 +85,7 @@ mod tests {
             function: "sigmoid".into(),
             span,
             interval: (-3.0, 3.0),
-            degree: 7,
+            method: "a polynomial of degree 7".into(),
             depth: 3,
             error: 1.2e-5,
         };

@@ -1,5 +1,7 @@
 //! Reports of a small plan built by hand.
 
+use std::collections::BTreeMap;
+
 use cipherloom_plan::data::{
     Buffer, Estimates, Instruction, Key, KeyKind, Layout, LayoutDim, Op, Parameters, PlanData, Port,
     PortKind, SourceSpan,
@@ -8,6 +10,7 @@ use cipherloom_plan::{Plan, verify_alloc};
 
 use super::{Place, Report};
 use crate::source::Source;
+use crate::target::{Costs, Target, Term, TermCosts, ThreadTimes};
 
 const SOURCE: &str = "\
 graph tiny {
@@ -173,7 +176,52 @@ fn report(data: &PlanData, source: Option<&Source>, notes: &[String]) -> Report 
     let bytes = data.encode().unwrap();
     let plan = Plan::parse(&bytes).unwrap();
     verify_alloc(&plan).unwrap();
-    Report::new(&plan, source, notes)
+    let mut report = Report::new(&plan, source, notes);
+    report.predict(&plan, &machine(2));
+    report
+}
+
+/// A machine that takes a nanosecond for a butterfly and for a product with a key, half of it on two threads, and no
+/// time for anything else.
+fn machine(threads: u32) -> Target {
+    let halved = |time| ThreadTimes([time, 0.5 * time]);
+    let terms = TermCosts {
+        transform: BTreeMap::from([(10, halved(1.0))]),
+        terms: BTreeMap::from([(Term::KeyProduct, halved(1.0))]),
+    };
+    let costs = Costs {
+        machine: "a machine".to_owned(),
+        backend: "portable".to_owned(),
+        command: String::new(),
+        narrow: terms.clone(),
+        wide: terms,
+    };
+    Target { costs, threads }
+}
+
+#[test]
+fn times_are_counted_from_the_instructions() {
+    let bytes = tiny().encode().unwrap();
+    let plan = Plan::parse(&bytes).unwrap();
+    let mut report = Report::new(&plan, None, &[]);
+    report.predict(&plan, &machine(4));
+    let threads: Vec<u32> = report
+        .predictions
+        .iter()
+        .map(|prediction| prediction.threads)
+        .collect();
+    assert_eq!(threads, [1, 2, 4]);
+    // N = 2^10, one special prime, digits of one limb. Relinearisations at level 2: 3 limbs back, 3·3 forward, 2 back and
+    // 2·3 forward, 3 digits times 2·4 limbs of the key; the rotation at level 1: 2, 2·2, 2 and 2·2, and 2 times 2·3.
+    // Rescales to level 1: 2·3.
+    let transforms = 2.0 * (3.0 + 9.0 + 2.0 + 6.0) + (2.0 + 4.0 + 2.0 + 4.0) + 2.0 * 6.0;
+    let products = 2.0 * 3.0 * 8.0 + 2.0 * 6.0;
+    let seconds = 1e-9 * (transforms * 5.0 + products) * 1024.0;
+    for (prediction, threads) in report.predictions.iter().zip([1.0, 2.0, 4.0]) {
+        assert!((prediction.seconds * threads / seconds - 1.0).abs() < 1e-12);
+        assert!((prediction.seconds_per_step - 0.5 * prediction.seconds).abs() < 1e-15);
+    }
+    assert_eq!(report.seconds, report.predictions[2].seconds);
 }
 
 #[test]

@@ -243,14 +243,24 @@ impl Report {
 
     fn predictions(&self, text: &mut String) {
         section(text, "Predicted");
-        let per_step = match self.parameters.steps {
-            0 => String::new(),
-            _ => format!(", {} per step", seconds(self.seconds_per_step)),
-        };
-        push_line(
-            text,
-            &format!("{:<16}{}{per_step}", "time", seconds(self.seconds)),
-        );
+        for (row, prediction) in self.predictions.iter().enumerate() {
+            let per_step = match self.parameters.steps {
+                0 => String::new(),
+                _ => format!(", {} per step", seconds(prediction.seconds_per_step)),
+            };
+            let threads = match prediction.threads {
+                1 => "1 thread".to_owned(),
+                threads => format!("{threads} threads"),
+            };
+            let title = if row == 0 { "time" } else { "" };
+            push_line(
+                text,
+                &format!(
+                    "{title:<16}{}{per_step} on {threads}",
+                    seconds(prediction.seconds)
+                ),
+            );
+        }
         push_line(
             text,
             &format!(

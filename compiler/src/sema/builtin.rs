@@ -28,6 +28,8 @@ const fn function(
 
 /// Arguments of functions that are approximated by polynomials.
 const FIT: &[&str] = &["range", "error", "degree"];
+/// Arguments of functions with a jump: nearer to it than the margin, anything between its two sides comes out.
+const JUMP: &[&str] = &["range", "error", "margin"];
 
 const FUNCTIONS: &[Signature] = &[
     // Non-linear, element by element.
@@ -38,19 +40,24 @@ const FUNCTIONS: &[Signature] = &[
     function("silu", (1, 1), FIT, "silu(z, range: 6)"),
     function("softplus", (1, 1), FIT, "softplus(z, range: 6)"),
     function("relu", (1, 1), FIT, "relu(z, range: 6)"),
-    function("sign", (1, 1), FIT, "sign(z, range: 6)"),
+    function("sign", (1, 1), JUMP, "sign(z, range: 6)"),
     function("inverse", (1, 1), FIT, "inverse(z, range: [0.1, 4])"),
     function("inverse_sqrt", (1, 1), FIT, "inverse_sqrt(z, range: [0.1, 4])"),
     function("poly", (2, 2), &[], "poly(z, [0.5, 0.25, 0, -0.02])"),
     // The same values with room for further products; without a range it is derived.
     function("bootstrap", (1, 1), &["range"], "bootstrap(w)"),
     // Comparisons: the range is that of the difference.
-    function("less", (2, 2), FIT, "less(a, b, range: 2)"),
-    function("greater", (2, 2), FIT, "greater(a, b, range: 2)"),
-    function("max", (2, 2), FIT, "max(a, b, range: 2)"),
-    function("min", (2, 2), FIT, "min(a, b, range: 2)"),
+    function("less", (2, 2), JUMP, "less(a, b, range: 2)"),
+    function("greater", (2, 2), JUMP, "greater(a, b, range: 2)"),
+    function("max", (2, 2), &["range", "error"], "max(a, b, range: 2)"),
+    function("min", (2, 2), &["range", "error"], "min(a, b, range: 2)"),
     // Rows.
-    function("softmax", (1, 1), FIT, "softmax(z, range: 16)"),
+    function(
+        "softmax",
+        (1, 1),
+        &["range", "error", "method"],
+        "softmax(z, range: 16)",
+    ),
     function(
         "cross_entropy",
         (2, 2),

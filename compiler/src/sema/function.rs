@@ -71,7 +71,11 @@ impl<'a> Checker<'a> {
                 if !self.globals.contains_key(&callee.node) && !builtin::is_function(&callee.node) {
                     return Err(self.no_such_function(callee));
                 }
-                arguments.iter().for_each(|argument| inner(self, &argument.value));
+                // The name of a method is a word, not a value.
+                let values = arguments
+                    .iter()
+                    .filter(|argument| argument.name.as_ref().is_none_or(|name| name.node != "method"));
+                values.for_each(|argument| inner(self, &argument.value));
             }
         }
         result

@@ -19,6 +19,8 @@ struct Fit {
     high: f64,
     error: Option<f64>,
     degree: Option<i64>,
+    margin: Option<f64>,
+    method: Option<&'static str>,
 }
 
 impl Fit {
@@ -26,6 +28,8 @@ impl Fit {
         let mut attributes = Builder::attributes([("low", self.low.into()), ("high", self.high.into())]);
         attributes.extend(self.error.map(|error| ("error".to_owned(), error.into())));
         attributes.extend(self.degree.map(|degree| ("degree".to_owned(), degree.into())));
+        attributes.extend(self.margin.map(|margin| ("margin".to_owned(), margin.into())));
+        attributes.extend(self.method.map(|method| ("method".to_owned(), method.into())));
         attributes
     }
 }
@@ -93,6 +97,8 @@ impl<'a> Checker<'a> {
                 high: f64::MAX,
                 error: None,
                 degree: None,
+                margin: None,
+                method: None,
             });
         };
         let (low, high) = self.interval(range)?;
@@ -126,11 +132,17 @@ impl<'a> Checker<'a> {
                     .remedy("keep the one that matters: the error, or the depth that the degree costs"),
             ));
         }
+        let (margin, method) = (
+            self.fit_margin(call, low.abs().max(high.abs()))?,
+            self.fit_method(call)?,
+        );
         Ok(Fit {
             low,
             high,
             error,
             degree,
+            margin,
+            method,
         })
     }
 
@@ -227,6 +239,48 @@ impl<'a> Checker<'a> {
             Diagnostic::new(Code::Range, format!("a degree lies between 1 and {MOST_DEGREE}"))
                 .label(expression.span, format!("is {degree}")),
         ))
+    }
+
+    fn fit_margin(&mut self, call: &Call<'a>, reach: f64) -> Checked<Option<f64>> {
+        let Some(expression) = call.named("margin") else {
+            return Ok(None);
+        };
+        let margin = self.constant(expression, "a margin")?;
+        if 0.0 < margin && margin < reach {
+            return Ok(Some(margin));
+        }
+        Err(self.report(
+            Diagnostic::new(
+                Code::Range,
+                "the margin of a comparison lies between 0 and the range",
+            )
+            .label(expression.span, format!("is {margin}"))
+            .note(
+                "no polynomial jumps: nearer to 0 than the margin, something between the two sides comes out",
+            ),
+        ))
+    }
+
+    fn fit_method(&mut self, call: &Call<'a>) -> Checked<Option<&'static str>> {
+        const METHODS: [&str; 2] = ["squaring", "tournament"];
+        let Some(expression) = call.named("method") else {
+            return Ok(None);
+        };
+        let known = METHODS
+            .into_iter()
+            .find(|method| matches!(&expression.node, ExpressionKind::Name(name) if name == method));
+        match known {
+            Some(method) => Ok(Some(method)),
+            None => Err(self.report(
+                Diagnostic::new(
+                    Code::Type,
+                    format!("`{}` has no such method", call.signature.name),
+                )
+                .label(expression.span, "not the name of a method")
+                .remedy("leave it out for the one that takes fewest levels, `squaring`")
+                .remedy("write `method: tournament` to subtract the largest element of each row first"),
+            )),
+        }
     }
 
     /// Both operands of a comparison in one shape.

@@ -41,23 +41,6 @@ fn refusal(graph: &Graph, op: &OpData, in_step: bool) -> Option<(&'static str, &
             "a product of two matrices",
             "train one output at a time with a weight vector: `x @ w` with `w: secret [features]`",
         ),
-        Opcode::TensorSoftmax => (
-            "`softmax`",
-            "for two classes use `sigmoid(z, range: r)`; for more, train one graph for each class \
-                against the rest",
-        ),
-        Opcode::TensorRelu => (
-            "`relu`",
-            "use a smooth function, `softplus(z, range: r)` or `silu(z, range: r)`, or a `poly`",
-        ),
-        Opcode::TensorSign | Opcode::TensorCompare if on_secrets => (
-            "a comparison of secrets",
-            "use a smooth step: `sigmoid(8 * (a - b), range: r)`",
-        ),
-        Opcode::TensorMax if on_secrets => (
-            "`max` and `min` of secrets",
-            "use the smooth `b + softplus(a - b, range: r)` for the larger of a and b",
-        ),
         Opcode::TensorConv1d | Opcode::TensorConv2d if on_secrets => (
             "a convolution of secrets",
             "a fixed kernel is a matrix: multiply it out into a `weight` and use `@`",

@@ -1,51 +1,166 @@
-//! What a machine offers: how long it takes for the elementary loops that every operation is made of.
+//! What a machine offers: how long it takes for the elementary work that every operation is made of.
+//!
+//! The times are not guessed: `cipherloom calibrate` measures the runtime's operations and fits a table to them
+//! ([`Costs`]). Two tables are shipped, each with the command that made it and, in the `.csv` beside it, the measurements
+//! that it was fitted to. Which one a plan is compiled for is an option, never found out: the same source and options
+//! give the same plan.
 
-/// Time of elementary work on one thread, in nanoseconds, and the number of threads.
-#[derive(Clone, Copy, Debug, PartialEq)]
+mod costs;
+
+use std::sync::LazyLock;
+
+use serde::{Deserialize, Serialize};
+
+pub use costs::{CostError, Costs, TermCosts, ThreadTimes};
+
+/// Kinds of elementary work. A time is in nanoseconds for one unit of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Term {
+    /// A butterfly of a number-theoretic transform, N/2·log2 N of which transform a limb. Its time depends on N.
+    Transform,
+    /// A product of a base conversion: a word, for one pair of primes.
+    Convert,
+    /// A word that a base conversion makes, beside its products.
+    Converted,
+    /// A product of a word of a digit and a word of a key, which comes from memory.
+    KeyProduct,
+    /// Any other product of two words.
+    Product,
+    /// A word that comes from memory or goes there in a pass over operands.
+    Stream,
+    /// A word copied, by one thread alone.
+    Copy,
+    /// A word moved by an automorphism.
+    Permute,
+    /// A complex butterfly of an encoding, N/4·log2(N/2) of which encode a vector.
+    Encode,
+    /// A rounded coefficient reduced by one prime.
+    Reduce,
+    /// A word of an input unpacked from its bytes.
+    Unpack,
+    /// A word of an input expanded from its seed.
+    Expand,
+    /// A word of the tables that a run starts with: N for each prime.
+    Table,
+    /// A word of memory that is touched for the first time.
+    Touch,
+    /// A loop over limbs handed to the threads.
+    Loop,
+    /// A word of the limb that threads wait for at the end of a loop.
+    Wait,
+}
+
+impl Term {
+    /// How many there are.
+    pub const COUNT: usize = Self::ALL.len();
+    /// All of them.
+    pub const ALL: [Self; 16] = [
+        Self::Transform,
+        Self::Convert,
+        Self::Converted,
+        Self::KeyProduct,
+        Self::Product,
+        Self::Stream,
+        Self::Copy,
+        Self::Permute,
+        Self::Encode,
+        Self::Reduce,
+        Self::Unpack,
+        Self::Expand,
+        Self::Table,
+        Self::Touch,
+        Self::Loop,
+        Self::Wait,
+    ];
+}
+
+/// A machine: its times, and how many threads work.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Target {
-    /// One butterfly of a number-theoretic transform.
-    pub butterfly: f64,
-    /// One modular product, reduced or accumulated.
-    pub multiply: f64,
-    /// One modular addition.
-    pub add: f64,
-    /// One product of a base conversion.
-    pub convert: f64,
-    /// One word moved by an automorphism.
-    pub permute: f64,
-    /// One word copied.
-    pub copy: f64,
-    /// One word of an input, read and expanded from its seed.
-    pub read: f64,
-    /// One complex butterfly of an encoding.
-    pub encode: f64,
+    /// Times of elementary work.
+    pub costs: Costs,
     /// Threads.
     pub threads: u32,
 }
 
+/// Times of elementary work at one ring degree, for one size of primes and one number of threads: nanoseconds by
+/// [`Term`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Times(pub [f64; Term::COUNT]);
+
 impl Target {
-    /// A server with the portable kernels; SIMD kernels are two to five times faster.
-    ///
-    /// Measured with `cargo run --release -p cipherloom-ring --example speed` on one thread of a Xeon server at N = 2^16
-    /// with primes below 2^49, portable column: `ntt_forward` over its N/2·log2 N butterflies, `convert` over its N words
-    /// for each pair of primes, the others over the N words of each product or limb. `multiply` lies between
-    /// `inner_product` and `mul`. Copies, reads and encodings are estimates; they are few beside the rest.
+    /// A server with AVX-512-IFMA: what plans are compiled for unless another machine is asked for.
     pub fn server(threads: u32) -> Self {
+        static COSTS: LazyLock<Costs> = LazyLock::new(|| shipped(include_str!("server_avx512.json")));
         Self {
-            butterfly: 1.0,
-            multiply: 1.2,
-            add: 0.7,
-            convert: 1.15,
-            permute: 0.7,
-            copy: 0.4,
-            read: 6.0,
-            encode: 6.0,
+            costs: COSTS.clone(),
             threads,
         }
     }
 
-    /// How much faster all threads are than one: limbs are independent, memory is shared.
-    pub fn speedup(&self) -> f64 {
-        1.0 + 0.85 * f64::from(self.threads.max(1) - 1)
+    /// The same server with the portable kernels.
+    pub fn portable_server(threads: u32) -> Self {
+        static COSTS: LazyLock<Costs> = LazyLock::new(|| shipped(include_str!("server_portable.json")));
+        Self {
+            costs: COSTS.clone(),
+            threads,
+        }
+    }
+
+    /// The times at ring degree 2^`log_n` for primes of at most `prime_bits` bits.
+    pub fn times(&self, log_n: u32, prime_bits: u32) -> Times {
+        let terms = self.costs.class(prime_bits);
+        Times(Term::ALL.map(|term| terms.time(term, log_n).on(self.threads)))
+    }
+}
+
+impl Default for Target {
+    /// The server with two threads.
+    fn default() -> Self {
+        Self::server(2)
+    }
+}
+
+fn shipped(text: &str) -> Costs {
+    Costs::parse(text).expect("a test reads every table that is shipped")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shipped_tables_are_whole_and_make_sense() {
+        for target in [Target::server(2), Target::portable_server(2)] {
+            for prime_bits in [30, 50, 59] {
+                let terms = target.costs.class(prime_bits);
+                for log_n in 10..=17 {
+                    let butterfly = terms.time(Term::Transform, log_n).on(1);
+                    assert!((0.1..20.0).contains(&butterfly), "{butterfly} ns");
+                }
+                for term in [
+                    Term::Convert,
+                    Term::KeyProduct,
+                    Term::Unpack,
+                    Term::Expand,
+                    Term::Table,
+                ] {
+                    let time = terms.time(term, 16).on(1);
+                    assert!((0.01..100.0).contains(&time), "{term:?}: {time} ns");
+                }
+                for term in Term::ALL {
+                    assert!(terms.time(term, 16).on(2).is_finite(), "{term:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn simd_kernels_are_faster_and_serve_narrow_primes_alone() {
+        let (server, portable) = (Target::server(1), Target::portable_server(1));
+        let butterfly = |target: &Target, bits| target.times(16, bits).0[Term::Transform as usize];
+        assert!(butterfly(&server, 50) < 0.6 * butterfly(&portable, 50));
+        assert!(butterfly(&server, 59) > 0.6 * butterfly(&portable, 59));
     }
 }

@@ -137,11 +137,6 @@ pub fn entropy() -> [u8; 32] {
     bytes
 }
 
-/// Sensor reading number `index`, in [-1, 1].
-pub fn sensor(index: usize) -> f64 {
-    ((index * 37 % 201) as i32 - 100) as f64 / 100.0
-}
-
 const RELOAD: u32 = 0x00ff_ffff;
 static WRAPS: AtomicU32 = AtomicU32::new(0);
 

@@ -2,8 +2,13 @@
 
 use cipherloom_runtime::plan::{Plan, PortKind, PortView};
 
+use cortex_m::singleton;
+
 use crate::board::{self, File};
 
+/// First bytes, and version.
+const MAGIC: &[u8] = b"CIPHLOOM";
+const VERSION: u32 = 2;
 /// Bytes before the first record.
 const HEADER_BYTES: usize = 96;
 /// Bytes of the record that lists the ports, when there is one.
@@ -59,7 +64,7 @@ pub struct Writer {
     file: File,
     header: [u8; HEADER_BYTES],
     listing: [u8; LISTING_BYTES],
-    hasher: blake3::Hasher,
+    hasher: &'static mut blake3::Hasher,
     payload_bytes: usize,
     written: usize,
 }
@@ -76,8 +81,8 @@ impl Writer {
     ) -> Self {
         let mut header = [0; HEADER_BYTES];
         let body = LISTING_BYTES + RECORD_HEADER_BYTES + payload_bytes;
-        put(&mut header, 0, b"CIPHLOOM");
-        put(&mut header, 8, &1u32.to_le_bytes());
+        put(&mut header, 0, MAGIC);
+        put(&mut header, 8, &VERSION.to_le_bytes());
         put(&mut header, 12, &(kind as u32).to_le_bytes());
         put(&mut header, 16, &plan.hash());
         put(&mut header, 48, identity);
@@ -99,7 +104,7 @@ impl Writer {
             file: File::create(name),
             header,
             listing,
-            hasher: blake3::Hasher::new(),
+            hasher: hasher(),
             payload_bytes,
             written: 0,
         };
@@ -118,7 +123,7 @@ impl Writer {
     }
 
     /// Writes the table of records and the seal.
-    pub fn finish(mut self) {
+    pub fn finish(&mut self) {
         board::require(self.written == self.payload_bytes, "a ciphertext has another length than announced");
         let record_bytes = RECORD_HEADER_BYTES + self.payload_bytes;
         let records = [
@@ -161,7 +166,8 @@ impl Reader {
         put(&mut expected, 0, &(port as u32).to_le_bytes());
         expected[12] = view.level();
         expected[13] = form as u8;
-        let valid = header.starts_with(b"CIPHLOOM\x01\0\0\0")
+        let valid = header.starts_with(MAGIC)
+            && header[8..12] == VERSION.to_le_bytes()
             && header[12] == kind as u8
             && header[16..48] == plan.hash()
             && header[HEADER_BYTES + LISTING_BYTES..] == expected;
@@ -175,6 +181,12 @@ impl Reader {
     pub fn read(&mut self, bytes: &mut [u8]) {
         self.file.read(bytes);
     }
+}
+
+/// The hash of a record on its way out. Of two kilobytes, and thus not on the stack.
+#[inline(never)]
+fn hasher() -> &'static mut blake3::Hasher {
+    board::need(singleton!(: blake3::Hasher = blake3::Hasher::new()).ok_or(()), "one container at a time")
 }
 
 fn put(bytes: &mut [u8], offset: usize, value: &[u8]) {

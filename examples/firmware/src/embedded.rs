@@ -7,16 +7,6 @@ use crate::board;
 
 include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
 
-const fn double_each<const N: usize>(bits: [u64; N]) -> [f64; N] {
-    let mut doubles = [0.0; N];
-    let mut i = 0;
-    while i < N {
-        doubles[i] = f64::from_bits(bits[i]);
-        i += 1;
-    }
-    doubles
-}
-
 /// The embedded plan.
 pub fn plan() -> Plan<'static> {
     board::need(Plan::parse(PLAN), "the embedded plan is damaged")
@@ -30,4 +20,14 @@ pub fn client(plan: &Plan<'_>) -> Client<'static> {
     };
     let client = Client::new(LOG_N, plan.parameters().q().iter(), roots, factors);
     board::need(client, "the plan is not for words of 32 bits")
+}
+
+/// The tables of the executor's context: in flash, whatever the feature.
+pub fn tables() -> &'static [u32] {
+    &TABLES
+}
+
+/// The table of the executor's encoder.
+pub fn encoder_table() -> &'static [f64] {
+    &ENCODER
 }

@@ -4,3 +4,4 @@
 pub mod board;
 pub mod container;
 pub mod embedded;
+pub mod sensor;

@@ -30,13 +30,14 @@ impl<'m, W: Word> Context<'m, W> {
     /// Builds the ring's tables in `memory`. Fails where a prime does not fit the word.
     pub fn new(parameters: Parameters, memory: &'m mut [W]) -> Result<Self, CkksError> {
         parameters.check()?;
-        let mut primes = heapless::Vec::<u64, { cipherloom_ring::MAX_PRIMES }>::new();
-        for prime in parameters.primes() {
-            primes
-                .push(prime)
-                .map_err(|_| CkksError::Parameters("too many primes"))?;
-        }
-        let ring = Ring::new(parameters.log_n, &primes, memory)?;
+        let ring = Ring::new(parameters.log_n, &primes(&parameters)?, memory)?;
+        Ok(Self { parameters, ring })
+    }
+
+    /// A context over tables that were made before and lie, for instance, in flash: [`Ring::with_tables`].
+    pub fn with_tables(parameters: Parameters, tables: &'m [W]) -> Result<Self, CkksError> {
+        parameters.check()?;
+        let ring = Ring::with_tables(parameters.log_n, &primes(&parameters)?, tables)?;
         Ok(Self { parameters, ring })
     }
 
@@ -88,6 +89,12 @@ impl<'m, W: Word> Context<'m, W> {
     pub(crate) fn digit(&self, level: usize, digit: usize) -> core::ops::Range<usize> {
         let limbs = self.parameters.digit_limbs as usize;
         digit * limbs..((digit + 1) * limbs).min(level + 1)
+    }
+
+    /// The columns of a block of [`Ring::ntt_forward_block`].
+    pub(crate) fn block(&self, index: usize) -> core::ops::Range<usize> {
+        let size = self.degree() / self.ring.ntt_blocks();
+        index * size..(index + 1) * size
     }
 
     /// The limb at an index, counting from the start of `data`, which must hold it.
@@ -179,6 +186,17 @@ impl<'m, W: Word> Context<'m, W> {
                 .words(polynomials.saturating_mul(self.limbs(level, basis))),
         )
     }
+}
+
+/// The primes of the ring, in its order.
+fn primes(parameters: &Parameters) -> Result<heapless::Vec<u64, { cipherloom_ring::MAX_PRIMES }>, CkksError> {
+    let mut primes = heapless::Vec::new();
+    for prime in parameters.primes() {
+        primes
+            .push(prime)
+            .map_err(|_| CkksError::Parameters("too many primes"))?;
+    }
+    Ok(primes)
 }
 
 /// Indices of primes of the ring.

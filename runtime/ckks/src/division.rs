@@ -4,7 +4,7 @@
 //! finished for all polynomials together, so that a transform's table is read once for all of them.
 
 use crate::context::{Context, Primes};
-use cipherloom_ring::{Word, basis, parallel};
+use cipherloom_ring::{MAX_PRIMES, Word, basis, limb, parallel};
 
 /// With as few limbs divided away as this they stay in a cache, and limbs are best finished one by one.
 const FEW: usize = 2;
@@ -17,6 +17,8 @@ pub(crate) struct Division<'a, W> {
     scaled: &'a [W],
     /// One limb of counts for each polynomial.
     wraps: &'a [W],
+    /// D^−1 modulo each prime of the ring, for what it is worth modulo those of D.
+    inverses: heapless::Vec<W, MAX_PRIMES>,
 }
 
 impl<'a, W: Word> Division<'a, W> {
@@ -41,11 +43,7 @@ impl<'a, W: Word> Division<'a, W> {
         for ((scaled, wraps), tail) in limbs.zip(tails) {
             basis::scale_ntt_from(&ctx.ring, dropped.iter().copied(), scaled, tail, wraps);
         }
-        Self {
-            dropped,
-            scaled,
-            wraps,
-        }
+        Self::scaled(ctx, dropped, scaled, wraps)
     }
 
     /// As [`Division::new`], with the limbs in place: one polynomial after the other in `tails`, one limb for each in
@@ -58,19 +56,30 @@ impl<'a, W: Word> Division<'a, W> {
         {
             basis::scale_ntt(&ctx.ring, dropped.iter().copied(), tail, wraps);
         }
+        Self::scaled(ctx, dropped, tails, wraps)
+    }
+
+    fn scaled(ctx: &Context<'_, W>, dropped: Primes, scaled: &'a [W], wraps: &'a [W]) -> Self {
+        let inverse = |prime| {
+            let product = basis::product_mod(&ctx.ring, dropped.iter().copied(), prime);
+            // Distinct primes: the divisor is a unit.
+            ctx.modulus(prime).inv(product).unwrap_or(W::ONE)
+        };
+        let inverses = (0..ctx.ring.primes()).map(inverse).collect();
         Self {
             dropped,
-            scaled: tails,
+            scaled,
             wraps,
+            inverses,
         }
     }
 
-    /// How many limbs [`Division::remainders`] is best asked for at once; at most [`basis::GROUP`].
-    pub fn group(&self) -> usize {
+    /// How many limbs [`Division::remainders`] is best asked for at once; at most [`basis::MAX_GROUP`].
+    pub fn group(&self, kept: usize) -> usize {
         if self.dropped.len() <= FEW {
             1
         } else {
-            basis::GROUP
+            basis::group(kept)
         }
     }
 
@@ -80,7 +89,7 @@ impl<'a, W: Word> Division<'a, W> {
         let words = self.dropped.len() * n;
         let scaled = &self.scaled[polynomial * words..(polynomial + 1) * words];
         let wraps = ctx.limb(self.wraps, polynomial);
-        let mut targets: heapless::Vec<_, { basis::GROUP }> =
+        let mut targets: heapless::Vec<_, { basis::MAX_GROUP }> =
             (first..).zip(limbs.chunks_exact_mut(n)).collect();
         basis::combine_group(
             &ctx.ring,
@@ -91,23 +100,32 @@ impl<'a, W: Word> Division<'a, W> {
         );
     }
 
-    /// From the remainder for a prime, as coefficients, to (x − remainder)/D; `x` in NTT form.
+    /// From some words of the remainder for a prime, in NTT form, to those of (x − remainder)/D.
     pub fn finish(&self, ctx: &Context<'_, W>, prime: usize, remainder: &mut [W], x: &[W]) {
-        basis::finish_division(&ctx.ring, self.dropped.iter().copied(), prime, remainder, x);
+        limb::sub_from_mul_scalar_assign(ctx.modulus(prime), remainder, x, self.inverses[prime]);
     }
 
     /// dst = round(src / D) for the first limbs of all polynomials: `src` has more limbs in each than `dst`.
     pub fn divide(&self, ctx: &Context<'_, W>, kept: usize, dst: &mut [W], src: &[W], src_limbs: usize) {
         let n = ctx.degree();
-        for_each_group(dst, kept * n, self.group() * n, |index, group| {
-            let first = index * self.group();
+        let size = self.group(kept);
+        for_each_group(dst, kept * n, size * n, |index, group| {
+            let first = index * size;
             for (polynomial, limbs) in group.iter_mut().enumerate() {
                 self.remainders(ctx, polynomial, first, limbs);
             }
-            for i in 0..self.group().min(kept - first) {
+            for i in 0..size.min(kept - first) {
+                let prime = first + i;
                 for (polynomial, limbs) in group.iter_mut().enumerate() {
-                    let x = ctx.limb(src, polynomial * src_limbs + first + i);
-                    self.finish(ctx, first + i, &mut limbs[i * n..(i + 1) * n], x);
+                    let limb = &mut limbs[i * n..(i + 1) * n];
+                    let x = ctx.limb(src, polynomial * src_limbs + prime);
+                    ctx.ring.ntt_forward_outer(prime, limb);
+                    for block in 0..ctx.ring.ntt_blocks() {
+                        let columns = ctx.block(block);
+                        let (words, x) = (&mut limb[columns.clone()], &x[columns]);
+                        ctx.ring.ntt_forward_block_ahead(prime, block, words, [x, &[]]);
+                        self.finish(ctx, prime, words, x);
+                    }
                 }
             }
         });

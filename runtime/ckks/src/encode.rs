@@ -12,11 +12,15 @@ use crate::context::{Basis, Context};
 use crate::error::{at_least, exactly};
 use crate::parameters::{MAX_LOG_N, MIN_LOG_N};
 use crate::{CkksError, Parameters};
-use cipherloom_ring::Word;
+use cipherloom_ring::{Word, limb, parallel};
 use core::f64::consts::{FRAC_PI_4, TAU};
 
 /// Coefficients must stay below this: the largest that 128-bit signed arithmetic takes with room to spare.
 const COEFFICIENT_BOUND: f64 = (1u128 << 120) as f64;
+/// Coefficients below this take a faster way where words have 64 bits.
+const WORD_BOUND: f64 = (1u64 << 63) as f64;
+/// Words that are copied out of a limb at a time.
+const PIECE: usize = 64;
 /// Bits of the modulus product that decoding reads; its half and twice fit a signed 128-bit integer.
 const DECODED_BITS: u32 = 126;
 
@@ -55,6 +59,16 @@ impl<'m> Encoder<'m> {
         if let (Some(cos), Some(sin)) = (cos.first_mut(), sin.first_mut()) {
             (*cos, *sin) = (1.0, 0.0);
         }
+        Ok(Self { cos, sin })
+    }
+
+    /// The encoder of a table that [`Encoder::new`] filled before and that lies, for instance, in flash.
+    pub fn with_table(log_n: u32, table: &'m [f64]) -> Result<Self, CkksError> {
+        if !(MIN_LOG_N..=MAX_LOG_N).contains(&log_n) {
+            return Err(CkksError::Parameters("the ring degree is out of range"));
+        }
+        exactly("encoder table", table, Self::memory_f64(log_n))?;
+        let (cos, sin) = table.split_at(table.len() / 2);
         Ok(Self { cos, sin })
     }
 
@@ -122,12 +136,6 @@ impl<'m> Encoder<'m> {
         if let Some(im) = im {
             exactly("imaginary parts", im, re.len())?;
         }
-        check_scale(scale)?;
-        if !re.iter().chain(im.unwrap_or(&[])).all(|value| value.is_finite()) {
-            return Err(CkksError::NotFinite);
-        }
-        ctx.check("plaintext", dst, level, basis, 1)?;
-
         let scratch = at_least("encode scratch", scratch, 2 * slots)?;
         let (work_re, work_im) = scratch.split_at_mut(slots);
         for block in work_re.chunks_exact_mut(re.len()) {
@@ -139,23 +147,55 @@ impl<'m> Encoder<'m> {
                 .for_each(|block| block.copy_from_slice(im)),
             None => work_im.fill(0.0),
         }
-        self.slots_to_coefficients(work_re, work_im);
+        self.encode_in_place(ctx, scratch, scale, level, basis, dst)
+    }
+
+    /// Encodes complex values where they stand: the real parts of N/2 slots, then their imaginary parts. They are
+    /// overwritten. Otherwise as [`Encoder::encode_real`], and the same bits.
+    pub fn encode_in_place<W: Word>(
+        &self,
+        ctx: &Context<'_, W>,
+        values: &mut [f64],
+        scale: f64,
+        level: usize,
+        basis: Basis,
+        dst: &mut [W],
+    ) -> Result<(), CkksError> {
+        let slots = self.slots();
+        if slots != ctx.parameters.slots() {
+            return Err(CkksError::Parameters("the encoder is for another ring degree"));
+        }
+        check_scale(scale)?;
+        exactly("values", values, 2 * slots)?;
+        if !values.iter().all(|value| value.is_finite()) {
+            return Err(CkksError::NotFinite);
+        }
+        ctx.check("plaintext", dst, level, basis, 1)?;
+        let (re, im) = values.split_at_mut(slots);
+        self.slots_to_coefficients(re, im);
 
         let factor = scale / slots as f64;
-        for coefficient in scratch.iter_mut() {
+        let mut largest = 0f64;
+        for coefficient in values.iter_mut() {
             *coefficient = libm::rint(*coefficient * factor);
-            if !coefficient.is_finite() || libm::fabs(*coefficient) >= COEFFICIENT_BOUND {
+            // Not a number is not below the bound.
+            if !(libm::fabs(*coefficient) < COEFFICIENT_BOUND) {
                 return Err(CkksError::TooLarge);
             }
+            largest = largest.max(libm::fabs(*coefficient));
         }
-        let coefficients = &*scratch;
-        ctx.for_each_limb(level, basis, dst, |at, limb| {
-            let modulus = ctx.modulus(at.prime);
-            for (word, &coefficient) in limb.iter_mut().zip(coefficients) {
-                *word = modulus.reduce_i128(coefficient as i128);
-            }
-            ctx.ring.ntt_forward(at.prime, limb);
-        });
+        if W::BITS == u64::BITS && largest < WORD_BOUND {
+            lift_words(ctx, level, basis, dst, values);
+        } else {
+            let coefficients = &*values;
+            ctx.for_each_limb(level, basis, dst, |at, limb| {
+                let modulus = ctx.modulus(at.prime);
+                for (word, &coefficient) in limb.iter_mut().zip(coefficients) {
+                    *word = modulus.reduce_i128(coefficient as i128);
+                }
+            });
+        }
+        ctx.for_each_limb(level, basis, dst, |at, limb| ctx.ring.ntt_forward(at.prime, limb));
         Ok(())
     }
 
@@ -253,6 +293,37 @@ impl<'m> Encoder<'m> {
                 butterfly(u_re, u_im, low, high);
             }
         }
+    }
+}
+
+/// Integers below [`WORD_BOUND`] to residues modulo the primes of a basis, in words of 64 bits.
+///
+/// The first limb holds c + 2^63 for all coefficients c while the others are made from it.
+fn lift_words<W: Word>(
+    ctx: &Context<'_, W>,
+    level: usize,
+    basis: Basis,
+    dst: &mut [W],
+    coefficients: &[f64],
+) {
+    const OFFSET: u64 = 1 << 63;
+    let n = ctx.degree();
+    let (first, others) = dst.split_at_mut(n);
+    for (word, &coefficient) in first.iter_mut().zip(coefficients) {
+        *word = W::from_u64((coefficient as i64).cast_unsigned() ^ OFFSET);
+    }
+    let lift = |prime: usize, limb: &mut [W], words: &[W]| {
+        let modulus = ctx.modulus(prime);
+        limb::reduce(modulus, limb, words);
+        limb::add_scalar_assign(modulus, limb, modulus.neg(modulus.reduce_u64(OFFSET)));
+    };
+    debug_assert!(others.len() == (ctx.limbs(level, basis) - 1) * n);
+    parallel::for_each_limb(others, n, |i, limb| lift(ctx.prime_at(level, i + 1), limb, first));
+    let mut piece = [W::ZERO; PIECE];
+    for words in first.chunks_mut(PIECE) {
+        let piece = &mut piece[..words.len()];
+        piece.copy_from_slice(words);
+        lift(0, words, piece);
     }
 }
 

@@ -10,15 +10,15 @@ pub fn rescale_scratch(parameters: &Parameters, _level: usize) -> usize {
     parameters.words(6)
 }
 
+/// The least that [`crate::evaluate::rescale`] takes, where memory is dearer than time: 2·N.
+pub fn least_rescale_scratch(parameters: &Parameters) -> usize {
+    parameters.words(2)
+}
+
 /// [`crate::switch::decompose`]: (l+1+D)·N.
 pub fn decompose_scratch(parameters: &Parameters, level: usize) -> usize {
     let limbs = level.saturating_add(1).saturating_add(parameters.digits(level));
     parameters.words(limbs)
-}
-
-/// [`crate::switch::rotate_acc`]: (l+1+K)·N.
-pub fn rotate_acc_scratch(parameters: &Parameters, level: usize) -> usize {
-    parameters.qp_words(level, 0)
 }
 
 /// [`crate::switch::mod_down`]: 2·(K+1)·N.

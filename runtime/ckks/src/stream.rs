@@ -15,10 +15,12 @@
 //! Tables are optional: [`Roots`] and [`Factors`] say whether they are computed along the way or lie somewhere, in flash
 //! or in memory. Either gives the same bytes.
 
+mod fourier;
 mod prime;
 mod slots;
 mod ternary;
 
+pub use fourier::fill_factors;
 pub use slots::Slots;
 pub use ternary::Ternary;
 
@@ -50,10 +52,10 @@ pub enum Roots<'t> {
 /// Where the factors of the special FFT come from.
 #[derive(Clone, Copy)]
 pub enum Factors<'t> {
-    /// Computed along the way: N/4 sines and cosines.
+    /// Computed along the way: N/2 sines and cosines.
     Computed,
-    /// N numbers, as [`crate::Encoder::new`] makes them.
-    Stored(&'t [f64]),
+    /// N words, as [`fill_factors`] makes them.
+    Stored(&'t [i32]),
 }
 
 /// Fills N words with what [`Roots::Stored`] takes for one prime.
@@ -76,10 +78,17 @@ pub struct Client<'t> {
 /// A value to encrypt: what its slots are multiplied with, and its level.
 #[derive(Clone, Copy)]
 pub struct Encoding {
-    /// The scale. A coefficient (at most the largest slot) times the scale must stay below 2^31.
+    /// The scale.
     pub scale: f64,
     /// The level: one less than the number of limbs.
     pub level: usize,
+}
+
+impl Encoding {
+    /// Whether slots of absolute value up to `bound` can be encoded so: coefficients are signed words, with room for the error.
+    pub fn holds(&self, bound: f64) -> bool {
+        bound * self.scale <= f64::from(i32::MAX - 64)
+    }
 }
 
 impl<'t> Client<'t> {
@@ -112,7 +121,9 @@ impl<'t> Client<'t> {
     pub fn polynomial_bytes(&self, level: usize) -> usize {
         let bits = |prime: &u64| u64::BITS - prime.leading_zeros();
         let limbs = self.primes.iter().take(level.saturating_add(1));
-        limbs.map(|prime| packed_bytes(1 << self.log_n, bits(prime))).sum()
+        limbs
+            .map(|prime| packed_bytes(1 << self.log_n, bits(prime)))
+            .sum()
     }
 
     /// Encrypts with the secret key. The packed c_0, limb after limb, goes to `emit` in pieces; c_1 is `seed`, which must serve
@@ -127,7 +138,7 @@ impl<'t> Client<'t> {
         mut emit: impl FnMut(&[u8]),
     ) -> Result<(), CkksError> {
         self.check(secret, &message, encoding.level)?;
-        message.round(&self.factors, encoding.scale)?;
+        message.encode(&self.factors, encoding)?;
         add_errors(self.degree(), message.work, rng);
         for index in 0..=encoding.level {
             let prime = self.prime(index)?;
@@ -167,7 +178,7 @@ impl<'t> Client<'t> {
                 actual: public_key.len(),
             })?;
         self.check(ephemeral, &message, encoding.level)?;
-        message.round(&self.factors, encoding.scale)?;
+        message.encode(&self.factors, encoding)?;
         ephemeral.sample(rng);
         add_errors(self.degree(), message.work, rng);
         let mut packed = half;
@@ -210,7 +221,7 @@ impl<'t> Client<'t> {
         let prime = self.prime(0)?;
         let n = self.degree();
         let roots = self.roots.of(self.log_n, 0)?;
-        let (_, limb) = memory.work.split_at_mut_checked(2 * n).unwrap_or_default();
+        let limb = memory.work.get_mut(..n).unwrap_or_default();
         secret.lift(&prime, limb);
         prime.forward(roots, limb);
         for sum in limb.chunks_exact_mut(PIECE) {
@@ -220,7 +231,7 @@ impl<'t> Client<'t> {
             }
         }
         prime.inverse(roots, limb);
-        memory.read(&self.factors, &prime.modulus, scale)?;
+        memory.decode(&self.factors, &prime.modulus, scale)?;
         Ok(memory)
     }
 
@@ -296,7 +307,11 @@ fn emit_piece(prime: &Prime, residues: &[u32], emit: &mut impl FnMut(&[u8])) {
     let mut bytes = [0; size_of::<u32>() * PIECE];
     let bits = prime.modulus.bits();
     pack(residues, bits, &mut bytes);
-    emit(bytes.get(..packed_bytes(residues.len(), bits)).unwrap_or_default());
+    emit(
+        bytes
+            .get(..packed_bytes(residues.len(), bits))
+            .unwrap_or_default(),
+    );
 }
 
 /// The next residues of a packed limb.

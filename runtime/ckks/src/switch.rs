@@ -23,11 +23,11 @@ use crate::error::{at_least, exactly};
 use crate::keys::check_key;
 use crate::scratch::{
     decompose_scratch, mod_down_rescale_scratch, mod_down_scratch, relinearize_rescale_scratch,
-    relinearize_scratch, rotate_acc_scratch, rotate_scratch, switch_secret_scratch,
+    relinearize_scratch, rotate_scratch, switch_secret_scratch,
 };
-use cipherloom_ring::{Word, automorphism, basis, limb, parallel};
+use cipherloom_ring::{Word, limb, parallel};
 use digits::Digits;
-use product::Key;
+use product::{Key, Product};
 
 /// dst = the decomposition of a ciphertext of degree 1: c_0, then, for each prime of basis qp, the limbs of the digits of
 /// c_1, in NTT form, `decomposed_words(level)` words. Scratch: [`crate::scratch::decompose_scratch`].
@@ -52,11 +52,15 @@ pub fn decompose<W: Word>(
     let n = ctx.degree();
     let digits = Digits::new(ctx, level, c1, scratch);
     let limbs = ctx.parameters.digits(level);
-    parallel::for_each_limb(raised, basis::GROUP * limbs * n, |index, raised| {
-        let first = index * basis::GROUP;
+    let group = whole::GROUP.min(ctx.limbs(level, Basis::Qp).div_ceil(parallel::threads()));
+    parallel::for_each_limb(raised, group * limbs * n, |index, raised| {
+        let first = index * group;
         digits.raise(ctx, first, raised);
         for (position, raised) in (first..).zip(raised.chunks_exact_mut(limbs * n)) {
-            digits.transform(ctx, position, raised);
+            digits.begin_transform(ctx, position, raised);
+            for block in 0..ctx.ring.ntt_blocks() {
+                digits.end_transform(ctx, position, block, raised, |_| [&[][..], &[][..]]);
+            }
             if let Some((digit, own)) = digits.own(ctx, position) {
                 raised[digit * n..(digit + 1) * n].copy_from_slice(own);
             }
@@ -67,7 +71,7 @@ pub fn decompose<W: Word>(
 
 /// acc (+)= φ_g of a decomposed ciphertext, switched back to s: an encryption, in basis qp and degree 1, of P times the
 /// rotated message. `init` overwrites the accumulator instead of adding to it. The key is for the element g (rotation by
-/// r: g = 5^r mod 2N; conjugation: 2N − 1) and has a cap ≥ level. Scratch: [`crate::scratch::rotate_acc_scratch`].
+/// r: g = 5^r mod 2N; conjugation: 2N − 1) and has a cap ≥ level.
 pub fn rotate_acc<W: Word>(
     ctx: &Context<'_, W>,
     level: usize,
@@ -77,19 +81,12 @@ pub fn rotate_acc<W: Word>(
     acc: &mut [W],
     decomposed: &[W],
     init: bool,
-    scratch: &mut [W],
 ) -> Result<(), CkksError> {
     ctx.check_element(element)?;
     check_key_at(ctx, level, key_cap, key)?;
     ctx.check("accumulator", acc, level, Basis::Qp, 2)?;
     check_decomposed(ctx, level, decomposed)?;
-    let scratch = at_least(
-        "rotate_acc scratch",
-        scratch,
-        rotate_acc_scratch(&ctx.parameters, level),
-    )?;
     let n = ctx.degree();
-    let log_n = ctx.parameters.log_n;
     let (c0, raised) = decomposed.split_at(ctx.parameters.plaintext_words(level));
     let limbs = ctx.parameters.digits(level);
     let key = Key {
@@ -97,25 +94,22 @@ pub fn rotate_acc<W: Word>(
         cap: key_cap,
     };
     let (acc0, acc1) = acc.split_at_mut(ctx.parameters.qp_words(level, 0));
-    // One pair of sums for every group of limbs, so that it stays in a cache.
-    let (sums0, sums1) = scratch.split_at_mut(scratch.len() / (2 * n) * n);
-    let group = basis::GROUP;
-    let parts = [(acc0, group * n), (acc1, group * n), (sums0, n), (sums1, n)];
-    parallel::for_each_chunk_4(parts, |index, [acc0, acc1, sum0, sum1]| {
-        for (i, (acc0, acc1)) in acc0.chunks_exact_mut(n).zip(acc1.chunks_exact_mut(n)).enumerate() {
-            let position = index * group + i;
-            let factors = raised[position * limbs * n..(position + 1) * limbs * n].chunks_exact(n);
-            let addends = [Some(c0), None];
-            key.products(ctx, level, position, factors, addends, [sum0, sum1]);
-            for (acc, sum) in [(acc0, &*sum0), (acc1, &*sum1)] {
-                if init {
-                    automorphism::apply_ntt(log_n, element, acc, sum);
-                } else {
-                    let modulus = ctx.modulus(ctx.prime_at(level, position));
-                    automorphism::apply_ntt_add_assign(modulus, log_n, element, acc, sum);
-                }
+    ctx.for_each_limb_pair(level, Basis::Qp, acc0, acc1, |at, acc0, acc1| {
+        let modulus = ctx.modulus(at.prime);
+        let digits = raised[at.position * limbs * n..(at.position + 1) * limbs * n].chunks_exact(n);
+        let product = Product::new(ctx, level, at.position, key, Some(element), [Some(c0), None]);
+        product.for_each_tile(ctx, 0..n, digits, |polynomial, columns, words| {
+            let acc = if polynomial == 0 {
+                &mut acc0[columns]
+            } else {
+                &mut acc1[columns]
+            };
+            if init {
+                acc.copy_from_slice(words);
+            } else {
+                limb::add_assign(modulus, acc, words);
             }
-        }
+        });
     });
     Ok(())
 }

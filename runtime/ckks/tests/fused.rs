@@ -75,8 +75,8 @@ fn a_sum_of_plaintext_products_is_the_same_as_its_terms_one_by_one() {
     for (basis, count) in [
         (Basis::Q, 3),
         (Basis::Qp, 15),
-        (Basis::Q, 16),
-        (Basis::Q, 33),
+        (Basis::Q, 47),
+        (Basis::Q, 48),
         (Basis::Qp, 0),
     ] {
         let level = 2;

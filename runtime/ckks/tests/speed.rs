@@ -101,7 +101,7 @@ fn measure(backend: Backend) -> Vec<(&'static str, f64)> {
     };
     let rotate_acc = |i: usize, acc: &mut [u64], decomposed: &[u64], work: &mut [u64]| {
         let (element, key) = (keys[i % 2].0, &*keys[i % 2].1);
-        switch::rotate_acc(ctx, LEVEL, element, key, LEVEL, acc, decomposed, true, work).unwrap();
+        switch::rotate_acc(ctx, LEVEL, element, key, LEVEL, acc, decomposed, true).unwrap();
     };
     times.push(("  decompose", best(|| decompose(decomposed, work))));
     times.push(("  rotate_acc", best(|| rotate_acc(0, acc, decomposed, work))));

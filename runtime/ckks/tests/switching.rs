@@ -96,18 +96,7 @@ fn a_hoisted_sum_is_the_sum_of_the_rotations() {
     switch::decompose(&kit.ctx, level, &mut decomposed, &a, &mut work).unwrap();
     switch::lift_acc(&kit.ctx, level, &mut acc, &a, true).unwrap();
     for (element, key) in &keys {
-        switch::rotate_acc(
-            &kit.ctx,
-            level,
-            *element,
-            key,
-            4,
-            &mut acc,
-            &decomposed,
-            false,
-            &mut work,
-        )
-        .unwrap();
+        switch::rotate_acc(&kit.ctx, level, *element, key, 4, &mut acc, &decomposed, false).unwrap();
     }
     let kept = acc.clone();
     switch::mod_down(&kit.ctx, level, &mut hoisted, &acc, &mut work).unwrap();
@@ -145,18 +134,7 @@ fn a_rotation_is_its_parts() {
         let mut work = vec![1; scratch::rotate_scratch(parameters, level)];
         let ctx = &kit.ctx;
         switch::decompose(ctx, level, &mut decomposed, &a, &mut work).unwrap();
-        switch::rotate_acc(
-            ctx,
-            level,
-            element,
-            &key,
-            4,
-            &mut acc,
-            &decomposed,
-            true,
-            &mut work,
-        )
-        .unwrap();
+        switch::rotate_acc(ctx, level, element, &key, 4, &mut acc, &decomposed, true).unwrap();
         switch::mod_down(ctx, level, &mut dst, &acc, &mut work).unwrap();
         assert_eq!(dst, kit.rotate(element, &a, level, &key, 4), "level {level}");
     }
@@ -237,7 +215,6 @@ fn scratch_formulas_are_the_published_ones() {
         assert_eq!(p.switching_key_words(l), d * 2 * (l + 1 + k) * n);
         assert_eq!(scratch::rescale_scratch(p, l), 6 * n);
         assert_eq!(scratch::decompose_scratch(p, l), (l + 1 + d) * n);
-        assert_eq!(scratch::rotate_acc_scratch(p, l), n * (l + 1 + k));
         assert_eq!(scratch::mod_down_scratch(p, l), 2 * (k + 1) * n);
         assert_eq!(scratch::mod_down_rescale_scratch(p, l), 2 * (k + 2) * n);
         assert_eq!(scratch::mod_raise_scratch(p, l), 4 * n);

@@ -156,6 +156,7 @@ impl<'a, W: Word, K: Keys<W>> Machine<'a, W, K> {
     pub(crate) fn compute(&mut self, instruction: Instruction, step: u32) -> Result<(), Fault> {
         match instruction.op {
             Op::Encode => self.encode(instruction),
+            Op::Trivial => self.trivial(instruction),
             Op::Add | Op::Sub | Op::Neg => self.linear(instruction),
             Op::AddPlain | Op::SubPlain | Op::MulPlain | Op::MulPlainAcc => self.plaintext(instruction),
             Op::MulPlainSum => self.plaintext_sum(instruction),

@@ -29,6 +29,8 @@ pub struct Executor<'a, W: Word, K: Keys<W>> {
     pub(crate) loops: heapless::Vec<OpenLoop, MAX_LOOP_DEPTH>,
     /// The input that the caller was asked for, to be checked before it is used.
     pub(crate) asked: Option<Asked>,
+    /// Whether every instruction is a pause.
+    pauses: bool,
 }
 
 pub(crate) struct OpenLoop {
@@ -62,11 +64,12 @@ enum Pause {
     },
     Checkpoint,
     Step(u32),
+    Advanced,
     Done,
 }
 
 impl<'a, W: Word, K: Keys<W>> Executor<'a, W, K> {
-    /// Starts a plan at its beginning, with `arena` and `slots` of at least the sizes in [`Memory`], whatever
+    /// Starts a plan at its beginning, with `arena` and `slots` of at least the (least) sizes in [`Memory`], whatever
     /// they hold.
     pub fn new(
         plan: &'a Plan<'a>,
@@ -87,13 +90,14 @@ impl<'a, W: Word, K: Keys<W>> Executor<'a, W, K> {
             return Err(ExecError::Mismatch("encoder"));
         }
         let memory = Memory::of::<W>(plan)?;
-        let (buffer_words, arena_words) = (memory.buffer_words, memory.arena_words);
-        let given = arena.len();
-        let arena = arena.get_mut(..arena_words);
-        let split = arena.and_then(|arena| arena.split_at_mut_checked(buffer_words));
+        let (least, given) = (memory.least_arena_words, arena.len());
+        let arena = arena
+            .get_mut(..given.min(memory.arena_words))
+            .filter(|arena| arena.len() >= least);
+        let split = arena.and_then(|arena| arena.split_at_mut_checked(memory.buffer_words));
         let (buffers, scratch) = split.ok_or(ExecError::Memory {
             what: "arena",
-            needed: arena_words as u64,
+            needed: least as u64,
             given,
         })?;
         if slots.len() < memory.slot_f64s {
@@ -121,7 +125,16 @@ impl<'a, W: Word, K: Keys<W>> Executor<'a, W, K> {
             step: None,
             loops: heapless::Vec::new(),
             asked: None,
+            pauses: false,
         })
+    }
+
+    /// Gives control back after every instruction, with [`Event::Advanced`] where there is nothing else to say: for those who
+    /// measure.
+    #[must_use]
+    pub fn pausing(mut self) -> Self {
+        self.pauses = true;
+        self
     }
 
     /// Index of the instruction that is carried out next.
@@ -149,8 +162,10 @@ impl<'a, W: Word, K: Keys<W>> Executor<'a, W, K> {
                 None => Err(Fault::Loop),
             };
             let fail = |fault| self.fail(instruction.map(|instruction| instruction.op), fault);
-            if let Some(pause) = advanced.map_err(fail)? {
-                break pause;
+            match advanced.map_err(fail)? {
+                Some(pause) => break pause,
+                None if self.pauses => break Pause::Advanced,
+                None => {}
             }
         };
         self.event(pause)
@@ -278,6 +293,7 @@ impl<'a, W: Word, K: Keys<W>> Executor<'a, W, K> {
                 }
             }
             Pause::Checkpoint => Event::Checkpoint,
+            Pause::Advanced => Event::Advanced,
             Pause::Step(step) => Event::StepStarted { step },
             Pause::Done => Event::Done,
         })

@@ -2,7 +2,7 @@
 
 use crate::error::ExecError;
 use cipherloom_ckks::{CkksError, Context, Encoder, Parameters, scratch};
-use cipherloom_plan::Plan;
+use cipherloom_plan::{Op, Plan};
 use cipherloom_ring::{MAX_PRIMES, Word};
 
 /// The parameters of the context that runs a plan.
@@ -27,11 +27,13 @@ pub struct Memory {
     pub context_words: usize,
     /// `f64`s of the encoder's table.
     pub encoder_f64s: usize,
-    /// Words of the arena: buffers, then scratch.
+    /// Words of the arena: buffers, then scratch. As the compiler prints it.
     pub arena_words: usize,
+    /// Words of the smallest arena that is accepted, where memory is dearer than time: with less scratch to rescale in.
+    pub least_arena_words: usize,
     /// Words of the arena's buffers alone.
     pub buffer_words: usize,
-    /// `f64`s to encode constants in: N/2 complex slot values and the encoder's scratch.
+    /// `f64`s to encode constants in: N/2 complex slot values.
     pub slot_f64s: usize,
 }
 
@@ -47,12 +49,19 @@ impl Memory {
                 given: usize::MAX,
             })
         };
+        let words = plan.parameters().words();
+        let least_scratch = plan.instructions().map(|instruction| match instruction.op {
+            Op::Rescale => scratch::least_rescale_scratch(&parameters) as u64,
+            _ => words.scratch(&instruction),
+        });
+        let least_scratch = least_scratch.max().unwrap_or(0);
         Ok(Self {
             context_words: Context::<W>::memory_words(&parameters),
             encoder_f64s: Encoder::memory_f64(parameters.log_n),
             arena_words: size(memory.arena_words)?,
+            least_arena_words: size(memory.buffer_words.saturating_add(least_scratch))?,
             buffer_words: size(memory.buffer_words)?,
-            slot_f64s: 2 * parameters.slots() + scratch::encode_scratch(&parameters),
+            slot_f64s: 2 * parameters.slots(),
         })
     }
 }

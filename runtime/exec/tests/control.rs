@@ -2,10 +2,11 @@
 
 mod common;
 
-use cipherloom_exec::Options;
+use cipherloom_exec::{Event, ExecError, Executor, Memory, Options, Snapshot};
 use cipherloom_plan::Op;
 use cipherloom_plan::data::*;
 use common::*;
+use std::collections::BTreeMap;
 
 /// As in the instruction tests: beyond ten standard deviations of the errors here.
 const BOUND: f64 = 1.0 / (1u64 << 28) as f64;
@@ -89,9 +90,9 @@ fn steps_streams_states_and_scalars_per_step() {
 fn position_and_step_say_where_the_run_is() {
     let bytes = training().bytes();
     with_client::<u64, _>(&bytes, |plan, client| {
-        let memory = cipherloom_exec::Memory::of::<u64>(plan).unwrap();
+        let memory = Memory::of::<u64>(plan).unwrap();
         let (mut arena, mut slots) = (vec![0; memory.arena_words], vec![0.0; memory.slot_f64s]);
-        let mut executor = cipherloom_exec::Executor::new(
+        let mut executor = Executor::new(
             plan,
             client.context,
             client.encoder,
@@ -102,18 +103,134 @@ fn position_and_step_say_where_the_run_is() {
         )
         .unwrap();
         assert_eq!((executor.position(), executor.step()), (0, None));
-        assert_eq!(
-            executor.next(),
-            Ok(cipherloom_exec::Event::StepStarted { step: 0 })
-        );
+        assert_eq!(executor.next(), Ok(Event::StepStarted { step: 0 }));
         assert_eq!((executor.position(), executor.step()), (2, Some(0)));
         // Zeros are a ciphertext too: run to the end, which then repeats.
-        while executor.next().unwrap() != cipherloom_exec::Event::Done {}
+        while executor.next().unwrap() != Event::Done {}
         assert_eq!(
             (executor.position(), executor.step()),
             (plan.instructions().len(), Some(2))
         );
-        assert_eq!(executor.next(), Ok(cipherloom_exec::Event::Done));
+        assert_eq!(executor.next(), Ok(Event::Done));
+    })
+    .unwrap();
+}
+
+/// What passes between an executor and a caller who has all inputs as ciphertexts of zeros and keeps what comes out.
+fn to_the_end(executor: &mut Executor<'_, u64, ()>, states: &mut States) -> Vec<Vec<u64>> {
+    let mut out = Vec::new();
+    while let Some(words) = next_output(executor, states) {
+        out.extend(words);
+    }
+    out
+}
+
+type States = BTreeMap<u32, Vec<u64>>;
+
+/// Goes on to the next event: none at the end, else what was handed out there.
+fn next_output(executor: &mut Executor<'_, u64, ()>, states: &mut States) -> Option<Option<Vec<u64>>> {
+    match executor.next().unwrap() {
+        Event::NeedInput {
+            tile,
+            step,
+            destination,
+            port,
+            ..
+        } => {
+            match states.get(&tile).filter(|_| port == 0) {
+                Some(state) => destination.copy_from_slice(state),
+                None => destination
+                    .iter_mut()
+                    .enumerate()
+                    .for_each(|(index, word)| *word = index as u64 * 31 + u64::from(step)),
+            }
+            Some(None)
+        }
+        Event::StoreState { tile, ciphertext, .. } => {
+            states.insert(tile, ciphertext.to_vec());
+            Some(None)
+        }
+        Event::Output { ciphertext, .. } | Event::Reveal { ciphertext, .. } => {
+            Some(Some(ciphertext.to_vec()))
+        }
+        Event::Done => None,
+        _ => Some(None),
+    }
+}
+
+#[test]
+fn a_run_goes_on_from_a_snapshot_at_any_event() {
+    let bytes = training().bytes();
+    with_client::<u64, _>(&bytes, |plan, client| {
+        let memory = Memory::of::<u64>(plan).unwrap();
+        let mut stopped = 0;
+        let mut whole = None;
+        for events in 0.. {
+            let (mut arena, mut slots) = (vec![0; memory.arena_words], vec![0.0; memory.slot_f64s]);
+            let new = |arena, slots| {
+                Executor::new(plan, client.context, client.encoder, arena, slots, &(), ALLOW_TOY).unwrap()
+            };
+            let mut first = new(&mut arena, &mut slots);
+            let (mut states, mut out) = (States::new(), Vec::new());
+            let ended = (0..events).any(|_| match next_output(&mut first, &mut states) {
+                Some(words) => {
+                    out.extend(words);
+                    false
+                }
+                None => true,
+            });
+            let snapshot = first.snapshot();
+            let count = plan.buffers().len();
+            let buffers: Vec<Vec<u64>> = (0..count)
+                .map(|index| first.buffer(index).unwrap().to_vec())
+                .collect();
+
+            let (mut arena, mut slots) = (vec![7; memory.arena_words], vec![0.0; memory.slot_f64s]);
+            let mut second = new(&mut arena, &mut slots);
+            second.restore(&snapshot).unwrap();
+            assert_eq!(second.snapshot(), snapshot);
+            for (index, words) in buffers.iter().enumerate() {
+                second.buffer_mut(index).unwrap().copy_from_slice(words);
+            }
+            out.extend(to_the_end(&mut second, &mut states));
+            let whole = whole.get_or_insert_with(|| out.clone());
+            assert_eq!(whole.len(), 2);
+            assert!(*whole == out, "after {events} events");
+            stopped = events;
+            if ended {
+                break;
+            }
+        }
+        // Five in each of three steps, then load, reveal, output.
+        assert_eq!(stopped, 3 * 5 + 3 + 1);
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_snapshot_of_another_plan_is_refused() {
+    let bytes = training().bytes();
+    with_client::<u64, _>(&bytes, |plan, client| {
+        let memory = Memory::of::<u64>(plan).unwrap();
+        let (mut arena, mut slots) = (vec![0; memory.arena_words], vec![0.0; memory.slot_f64s]);
+        let (context, encoder) = (client.context, client.encoder);
+        let mut executor =
+            Executor::new(plan, context, encoder, &mut arena, &mut slots, &(), ALLOW_TOY).unwrap();
+        let mut restore = |position: usize, step: Option<u32>, left: &[u32]| {
+            let left = left.iter().copied().collect();
+            executor.restore(&Snapshot { position, step, left })
+        };
+        // The loop is instruction 0 and runs three times.
+        assert_eq!(restore(2, Some(2), &[0]), Ok(()));
+        assert_eq!(restore(0, None, &[]), Ok(()));
+        let wrong = |position| Err(ExecError::Snapshot { position });
+        assert_eq!(restore(2, Some(2), &[3]), wrong(2));
+        assert_eq!(restore(2, Some(2), &[]), wrong(2));
+        assert_eq!(restore(2, Some(2), &[1, 1]), wrong(2));
+        assert_eq!(restore(2, Some(3), &[0]), wrong(2));
+        assert_eq!(restore(1000, Some(2), &[]), wrong(1000));
+        assert_eq!(executor.encode(2), wrong(2));
+        assert!(executor.buffer(1000).is_none() && executor.buffer_mut(1000).is_none());
     })
     .unwrap();
 }

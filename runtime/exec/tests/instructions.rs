@@ -73,6 +73,25 @@ fn input_below_its_ports_level() {
 }
 
 #[test]
+fn a_plaintext_is_a_trivial_ciphertext() {
+    check(
+        |toy, x, _| {
+            let constant = toy.constant(sample(3), SCALE);
+            let plain = toy.plaintext(constant, TOP, Basis::Q);
+            let (trivial, product) = (toy.ct(TOP, 1), toy.ct(TOP, 2));
+            toy.emit(Op::Trivial, TOP, 0, trivial, plain, 0);
+            // It is a ciphertext like any other.
+            toy.emit(Op::Mul, TOP, 0, product, x, trivial);
+            let key = toy.key(KeyKind::Relinearise, TOP);
+            let out = toy.ct(TOP, 1);
+            toy.emit(Op::Relinearize, TOP, 0, out, product, key);
+            toy.output("out", out, TOP, P2);
+        },
+        |s| (x(s) * z(s), 0.0),
+    );
+}
+
+#[test]
 fn add_sub_neg() {
     for in_place in [false, true] {
         for (op, f) in [
@@ -406,7 +425,7 @@ fn a_sum_of_many_products_in_both_bases() {
             |s| {
                 let term = |index: u32| {
                     let factor = if s % 2 == 0 { f64::from(index) } else { -1.0 };
-                    factor / 16.0 * if index % 2 == 0 { x(s) } else { y(s) }
+                    factor / 16.0 * if index.is_multiple_of(2) { x(s) } else { y(s) }
                 };
                 ((0..count).map(term).sum(), 0.0)
             },

@@ -203,7 +203,8 @@ fn short_memory_and_other_parameters_are_refused() {
             .err()
         };
         assert_eq!(start(memory.arena_words, memory.slot_f64s), None);
-        let short = start(memory.arena_words - 1, memory.slot_f64s).unwrap();
+        assert_eq!(start(memory.least_arena_words, memory.slot_f64s), None);
+        let short = start(memory.least_arena_words - 1, memory.slot_f64s).unwrap();
         assert!(
             matches!(short, ExecError::Memory { what: "arena", .. }),
             "{short}"
@@ -334,7 +335,6 @@ fn scratch_and_sizes_are_those_that_plans_reserve() {
                     }) as usize
                 };
                 assert!(scratch::decompose_scratch(&parameters, level) <= reserved(Op::Decompose));
-                assert!(scratch::rotate_acc_scratch(&parameters, level) <= reserved(Op::RotateAcc));
                 assert!(scratch::mod_down_scratch(&parameters, level) <= reserved(Op::ModDown));
                 assert!(scratch::relinearize_scratch(&parameters, level) <= reserved(Op::Relinearize));
                 assert!(scratch::rotate_scratch(&parameters, level) <= reserved(Op::Rotate));

@@ -11,8 +11,9 @@ use crate::keys::EvaluationKeys;
 use crate::live::{Live, live_at};
 use crate::plan_file::PlanFile;
 use crate::run::Kept;
+use cipherloom_ckks::Parameters;
 use cipherloom_exec::{Executor, Snapshot, context_parameters};
-use cipherloom_plan::{MAX_LOOP_DEPTH, Op, PortKind};
+use cipherloom_plan::{MAX_LOOP_DEPTH, Op, Plan, PortKind};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -54,11 +55,12 @@ impl Checkpoints {
         let view = plan.plan();
         let places = (1..).zip(view.instructions());
         let places = places.filter(|(_, instruction)| instruction.op == Op::Checkpoint);
+        let places = places.map(|(at, _)| at);
         Self {
             path: path.to_owned(),
             owner: keys.owner(),
             source: Source::of(keys, inputs),
-            live: places.map(|(at, _)| (at, live_at(&view, at))).collect(),
+            live: live_at(&view, places),
         }
     }
 
@@ -126,7 +128,9 @@ pub(crate) fn load(
     executor
         .restore(&snapshot)
         .map_err(|error| file.malformed(0, error.to_string()))?;
-    let live = live_at(&view, snapshot.position);
+    let live = live_at(&view, [snapshot.position]);
+    let live = live.get(&snapshot.position).cloned().unwrap_or_default();
+    let parameters = context_parameters(&view)?;
     let [buffers, states, results] = counts;
     if buffers != live.kept.len() || file.len() != 1 + buffers + states + results {
         return Err(file.malformed(
@@ -150,7 +154,6 @@ pub(crate) fn load(
             .port(port as usize)
             .filter(|view| view.kind() == PortKind::State && tile < view.layout().tiles());
         let level = view.ok_or_else(|| malformed(&file))?.level();
-        let parameters = context_parameters(&plan.plan())?;
         let mut words = vec![0; parameters.ciphertext_words(usize::from(level), 1)];
         read_words(record, [port, tile], &mut words).ok_or_else(|| malformed(&file))?;
         kept.states.insert((port as usize, tile), words);
@@ -158,7 +161,7 @@ pub(crate) fn load(
     }
     for _ in 0..results {
         let record = file.record(index)?;
-        let place = result_place(plan, record)?;
+        let place = result_place(&view, &parameters, record);
         let (port, tile) = place.ok_or_else(|| file.malformed(index, "not a result of the plan"))?;
         kept.results.insert((port as usize, tile), record.to_vec());
         index += 1;
@@ -170,24 +173,18 @@ pub(crate) fn load(
 }
 
 /// Port and tile of the packed ciphertext of an output or reveal; none if it is no such thing.
-fn result_place(plan: &PlanFile, record: &[u8]) -> Result<Option<(u32, u32)>> {
-    let view = plan.plan();
-    let parameters = context_parameters(&view)?;
-    let Some((port, tile)) = ciphertext_place(record) else {
-        return Ok(None);
+fn result_place(plan: &Plan<'_>, parameters: &Parameters, record: &[u8]) -> Option<(u32, u32)> {
+    let (port, tile) = ciphertext_place(record)?;
+    let view = plan.port(port as usize)?;
+    let is_result = matches!(view.kind(), PortKind::Output | PortKind::Reveal);
+    let header = CiphertextHeader {
+        port,
+        batch: 0,
+        tile,
+        level: view.level(),
+        form: Form::Full,
     };
-    let header = view.port(port as usize).and_then(|view| {
-        let is_result = matches!(view.kind(), PortKind::Output | PortKind::Reveal);
-        (is_result && tile < view.layout().tiles()).then_some(CiphertextHeader {
-            port,
-            batch: 0,
-            tile,
-            level: view.level(),
-            form: Form::Full,
-        })
-    });
-    let matches = header.is_some_and(|header| header.matches(&parameters, record));
-    Ok(matches.then_some((port, tile)))
+    (is_result && tile < view.layout().tiles() && header.matches(parameters, record)).then_some((port, tile))
 }
 
 fn header(snapshot: &Snapshot, source: &Source, counts: [usize; 3]) -> [u8; HEADER_BYTES] {

@@ -7,7 +7,8 @@ use crate::error::{HostError, Result};
 use crate::files::{CiphertextHeader, Container, Form, Kind, Owner, Writer, seal_of};
 use crate::plan_file::PlanFile;
 use cipherloom_exec::context_parameters;
-use cipherloom_plan::{Plan, PortKind};
+use cipherloom_plan::{Instruction, Op, Plan, PortKind, PortView};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Bytes of one port's row in the record that lists the ports.
@@ -254,9 +255,24 @@ impl Ciphertexts {
     }
 }
 
-/// Whether the key holder provides ciphertexts for a port.
-pub(crate) fn is_provided(kind: PortKind) -> bool {
-    matches!(kind, PortKind::Input | PortKind::Stream | PortKind::State)
+/// The ports that the key holder provides ciphertexts for: inputs, streams, and states that are read before they were
+/// stored. (Code runs in the order of the instructions, and every loop at least once: what stands first comes first.)
+pub(crate) fn provided<'p>(plan: &Plan<'p>) -> impl Iterator<Item = (u32, PortView<'p>)> + use<'p> {
+    let mut stored = BTreeSet::new();
+    let mut read = BTreeSet::new();
+    for Instruction { op, aux, a, b, .. } in plan.instructions() {
+        match op {
+            Op::StateStore => _ = stored.insert((b, u32::from(aux))),
+            Op::StateLoad if !stored.contains(&(a, b)) => _ = read.insert(a),
+            _ => {}
+        }
+    }
+    let is_provided = move |(index, port): &(u32, PortView<'p>)| match port.kind() {
+        PortKind::Input | PortKind::Stream => true,
+        PortKind::State => read.contains(index),
+        PortKind::Output | PortKind::Reveal => false,
+    };
+    (0..).zip(plan.ports()).filter(is_provided)
 }
 
 fn contents_of(plan: &Plan<'_>, port: u32, batches: u32, rows: u64) -> Option<PortContents> {

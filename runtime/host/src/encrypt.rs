@@ -1,10 +1,11 @@
 //! The key holder's data, packed, encoded and encrypted for the plan's ports.
 
-use crate::ciphertexts::{Ciphertexts, PortContents, is_provided};
+use crate::ciphertexts::{Ciphertexts, PortContents, provided};
 use crate::data::{Batches, check};
 use crate::error::{HostError, Result};
 use crate::files::{CiphertextHeader, Kind, Writer, read_seeded, seeded_record};
 use crate::memory::{Words, zeroed};
+use crate::narrow::Narrow;
 use crate::plan_file::PlanFile;
 use crate::progress::{Progress, phase};
 use crate::random::Master;
@@ -97,16 +98,14 @@ impl Inputs {
         let seed = self
             .0
             .read(name, place, |record| read_seeded(context, record, level, c0))?;
-        expand_c1(context, seed, level, c1).map_err(HostError::ckks(format!("input `{name}`")))
+        expand_c1(context, seed, level, c1).map_err(|error| HostError::ckks(format!("input `{name}`"))(error))
     }
 }
 
 /// A set of inputs has every port that takes some, one batch of each but streams, and equally many of every
 /// stream.
 fn check_ports(plan: &Plan<'_>, set: &Ciphertexts) -> Result<()> {
-    let provided = (0u32..)
-        .zip(plan.ports())
-        .filter(|(_, port)| is_provided(port.kind()));
+    let provided = provided(plan);
     if !set
         .contents()
         .iter()
@@ -186,10 +185,7 @@ fn prepare<'d>(plan: &PlanFile, data: &'d BTreeMap<String, Tensor>) -> Result<Pr
         ports: Vec::new(),
         tensors: BTreeMap::new(),
     };
-    for (port, view) in (0u32..)
-        .zip(plan.ports())
-        .filter(|(_, view)| is_provided(view.kind()))
-    {
+    for (port, view) in provided(&plan) {
         let (values, batches) = match data.get(view.name()) {
             Some(tensor) => (Cow::Borrowed(&tensor.values[..]), check(&view, tensor)?),
             None => absent(&view)?,
@@ -203,7 +199,7 @@ fn prepare<'d>(plan: &PlanFile, data: &'d BTreeMap<String, Tensor>) -> Result<Pr
         return Err(HostError::data(
             name,
             "",
-            "the plan has no input, stream or state of this name",
+            "the plan takes no input, stream or state of this name",
         ));
     }
     same_rows(&plan, &prepared)?;
@@ -226,8 +222,7 @@ fn absent(view: &PortView<'_>) -> Result<(Cow<'static, [f64]>, Batches)> {
 }
 
 fn takes(plan: &Plan<'_>, name: &str) -> bool {
-    plan.ports()
-        .any(|port| is_provided(port.kind()) && port.name() == name)
+    provided(plan).any(|(_, port)| port.name() == name)
 }
 
 /// Row i of every stream belongs together.
@@ -272,6 +267,7 @@ fn encrypt(
     let encoder = Encoder::new(parameters.log_n, &mut roots).map_err(HostError::ckks("encoder"))?;
     let context = Context::new(parameters, &mut tables).map_err(HostError::ckks("ring tables"))?;
     let mut memory = zeroed("secret key", SecretKey::<u64>::memory_words(&context.parameters))?;
+    let narrow = Narrow::new(&plan, secret.bytes());
     let secret =
         SecretKey::from_seed(&context, secret.bytes(), &mut memory).map_err(HostError::ckks("secret key"))?;
     let master = Master::new()?;
@@ -298,6 +294,10 @@ fn encrypt(
             .pack_tile(batch, view.shape(), tile, &mut slots)
             .map_err(|error| HostError::data(view.name(), format!("tile {tile}"), error.to_string()))?;
 
+        let (seed, mut rng) = master.task(index);
+        if let Some(narrow) = narrow.as_ref().filter(|narrow| narrow.takes(&view)) {
+            return narrow.encrypt(&view, &slots, header, &seed, &mut rng);
+        }
         let mut plaintext = Zeroizing::new(zeroed("plaintext", parameters.plaintext_words(level))?);
         let mut encoding = Zeroizing::new(zeroed("encoder scratch", scratch::encode_scratch(parameters))?);
         encoder
@@ -313,7 +313,6 @@ fn encrypt(
             .map_err(HostError::ckks(of("encode")))?;
         let mut c0 = zeroed("ciphertext", parameters.plaintext_words(level))?;
         let mut working = zeroed("scratch", scratch::encrypt_symmetric_scratch(parameters, level))?;
-        let (seed, mut rng) = master.task(index);
         encrypt_symmetric(
             &context,
             &secret,

@@ -11,14 +11,14 @@ use crate::error::{HostError, Result};
 /// Words for keys, tables and the arena: zero at first, starting on a page, and on huge pages where the system has them.
 /// A limb of 512 KiB on small pages costs more in faults and TLB misses than some kernels cost in arithmetic.
 #[derive(Default)]
-pub(crate) struct Words {
+pub struct Words {
     /// None where there are no words: no mapping is empty.
     memory: Option<MmapMut>,
 }
 
 impl Words {
     /// `count` zeros, or an error when there is no room for them.
-    pub(crate) fn zeroed(what: &'static str, count: usize) -> Result<Self> {
+    pub fn zeroed(what: &'static str, count: usize) -> Result<Self> {
         if count == 0 {
             return Ok(Self::default());
         }

@@ -39,6 +39,8 @@ pub struct RunReport {
     pub peak_memory_bytes: u64,
     /// Worker threads that were used.
     pub threads: usize,
+    /// What each instruction took in all its rounds, by its place in the plan; empty without [`Run::profile`].
+    pub instruction_seconds: Vec<f64>,
 }
 
 /// The encrypted outputs and reveals of a run, in memory or in a mapped file.
@@ -103,6 +105,7 @@ pub struct Run<'a> {
     options: RunOptions,
     checkpoint: Option<(PathBuf, Duration)>,
     resume: Option<PathBuf>,
+    profile: bool,
 }
 
 impl<'a> Run<'a> {
@@ -120,7 +123,14 @@ impl<'a> Run<'a> {
             options,
             checkpoint: None,
             resume: None,
+            profile: false,
         }
+    }
+
+    /// Measures every instruction.
+    pub fn profile(mut self) -> Self {
+        self.profile = true;
+        self
     }
 
     /// Saves the run to a file at the plan's `checkpoint` instructions, at those that come at least `every` after the one
@@ -160,23 +170,23 @@ impl<'a> Run<'a> {
             .build()
             .map_err(HostError::Threads)?;
         let threads = pool.current_num_threads();
+        // Wait for every thread to be up: the first step is as fast as the others, and allocates no thread's memory.
+        pool.broadcast(|_| ());
         let steps = u64::from(plan.plan().parameters().steps());
-        let (outputs, step_seconds, total_seconds, arena_bytes) = pool.install(|| {
+        let (outputs, report) = pool.install(|| {
             phase(progress, "training steps", steps, |progress| {
                 self.execute(progress)
             })
         })?;
         let report = RunReport {
-            step_seconds,
-            total_seconds,
-            arena_bytes,
             peak_memory_bytes: peak_memory_bytes(),
             threads,
+            ..report
         };
         Ok((outputs, report))
     }
 
-    fn execute(&self, progress: &mut dyn Progress) -> Result<(Outputs, Vec<f64>, f64, u64)> {
+    fn execute(&self, progress: &mut dyn Progress) -> Result<(Outputs, RunReport)> {
         let start = Instant::now();
         let (plan, keys, inputs) = (self.plan, self.keys, self.inputs);
         let view = plan.plan();
@@ -215,8 +225,17 @@ impl<'a> Run<'a> {
             (checkpoints, *every)
         });
         let mut saved: Option<Instant> = None;
+        let mut instruction_seconds = vec![0.0; if self.profile { view.instructions().len() } else { 0 }];
+        if self.profile {
+            executor = executor.pausing();
+        }
         loop {
-            match executor.next()? {
+            let (position, began) = (executor.position(), Instant::now());
+            let event = executor.next()?;
+            if let Some(seconds) = instruction_seconds.get_mut(position) {
+                *seconds += began.elapsed().as_secs_f64();
+            }
+            match event {
                 Event::NeedInput {
                     port,
                     tile,
@@ -283,6 +302,7 @@ impl<'a> Run<'a> {
                         saved = Some(Instant::now());
                     }
                 }
+                Event::Advanced => {}
                 Event::Done => break,
             }
         }
@@ -290,7 +310,15 @@ impl<'a> Run<'a> {
             progress.advance(1);
         }
         let outputs = collect(plan, keys.owner(), kept.results)?;
-        Ok((outputs, clock.seconds, start.elapsed().as_secs_f64(), arena_bytes))
+        let report = RunReport {
+            step_seconds: clock.seconds,
+            total_seconds: start.elapsed().as_secs_f64(),
+            arena_bytes,
+            peak_memory_bytes: 0,
+            threads: 0,
+            instruction_seconds,
+        };
+        Ok((outputs, report))
     }
 }
 
@@ -347,7 +375,8 @@ impl StepClock {
     fn of(steps: u32) -> Self {
         Self {
             begun: None,
-            seconds: Vec::with_capacity(steps as usize),
+            // Steps may be billions; beyond the first million the list grows.
+            seconds: Vec::with_capacity(steps.min(1 << 20) as usize),
         }
     }
 

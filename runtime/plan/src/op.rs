@@ -52,6 +52,9 @@ macro_rules! for_each_instruction {
             /// A place where the run may be saved and resumed.
             Checkpoint = 0x17, "checkpoint", level: false, aux: Zero, dst: None, a: None, b: None;
 
+            /// dst = the plaintext a as a ciphertext of degree 1: c_0 = a, c_1 = 0. Hides nothing; it decrypts under any secret.
+            Trivial = 0x18, "trivial", level: true, aux: Zero, dst: Write, a: Read, b: None;
+
             /// dst = a + b: same level, scale, degree and basis.
             Add = 0x20, "add", level: true, aux: Flags(AUX_QP | AUX_DEGREE_2), dst: InPlace, a: Read, b: Read;
             /// dst = a − b: same level, scale, degree and basis.

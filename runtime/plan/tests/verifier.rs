@@ -270,6 +270,40 @@ fn swapped_buffers() {
 }
 
 #[test]
+fn only_a_plaintext_is_made_a_trivial_ciphertext() {
+    let trivial = |source| {
+        move |d: &mut PlanData| {
+            // In place of the drop to level 0, whose destination is as large as the one here.
+            d.instructions[at::DROP] = op(Op::Trivial, 2, 0, buffer::SUM, source, 0);
+        }
+    };
+    let expected = Form::Plaintext(Basis::Q);
+    let wrong_form = Fault::Form {
+        buffer: buffer::V,
+        expected,
+        found: FRESH,
+    };
+    assert_eq!(fault(trivial(buffer::V)), (at::DROP, wrong_form));
+    // The plaintexts of the other plan are in basis qp.
+    let after_encode = 3;
+    let trivial = op(
+        Op::Trivial,
+        3,
+        0,
+        refresh::buffer::MAIN,
+        refresh::buffer::DIAGONAL,
+        0,
+    );
+    let wrong_basis = Fault::Basis {
+        buffer: refresh::buffer::DIAGONAL,
+        expected: Basis::Q,
+        found: Basis::Qp,
+    };
+    let found = refresh_fault(|d| d.instructions[after_encode] = trivial);
+    assert_eq!(found, (after_encode, wrong_basis));
+}
+
+#[test]
 fn a_decomposed_value_is_needed() {
     let (at, found) = fault(|d| d.instructions[at::ROTATE_ACC].a = buffer::RESCALED);
     assert_eq!(at, at::ROTATE_ACC);

@@ -52,6 +52,7 @@ fn measure<W: Word>(log_n: u32, bits: u32) -> Vec<(&'static str, f64)> {
     let element = automorphism::galois_element(log_n, 1);
     let src = aligned(FROM * n);
     let dst = aligned(TO * n);
+    let tail = aligned(n);
     let to: Vec<usize> = (FROM..FROM + TO).collect();
     vec![
         ("ntt_forward", time(|| ring.ntt_forward(0, black_box(a)))),
@@ -71,12 +72,33 @@ fn measure<W: Word>(log_n: u32, bits: u32) -> Vec<(&'static str, f64)> {
             time(|| limb::inner_product(m, black_box(a), &[(b, c), (c, c), (b, b)])),
         ),
         (
+            "two inner products of 3",
+            time(|| {
+                let terms = [(b, [c, b]), (c, [b, c]), (b, [c, c])];
+                limb::inner_product_2(m, [black_box(a), &mut dst[..n]], &terms, [limb::Start::Zero; 2]);
+            }),
+        ),
+        (
             "automorphism",
             time(|| automorphism::apply_ntt(log_n, element, black_box(a), b)),
         ),
         (
             "convert 9 to 25 primes",
             time(|| basis::convert(&ring, 0..FROM, src, &to, black_box(dst), a)),
+        ),
+        (
+            "divide 8 limbs by a prime",
+            time(|| {
+                basis::divide_round(
+                    &ring,
+                    8,
+                    8..9,
+                    black_box(&mut dst[..8 * n]),
+                    &src[..8 * n],
+                    tail,
+                    a,
+                )
+            }),
         ),
     ]
 }

@@ -66,20 +66,6 @@ pub fn apply_ntt_add_assign<W: Word>(m: &Modulus<W>, log_n: u32, element: u32, d
     (table::<W>(m.bits()).permute_add_assign)(m, log_n, element, 0, dst, src);
 }
 
-/// dst(X) = (src(X^element) − dst(X))·s for one limb of N ≥ 8 words in NTT order, s in [0,q): the last step of a division
-/// and an automorphism in one.
-pub fn apply_ntt_sub_from_mul_scalar_assign<W: Word>(
-    m: &Modulus<W>,
-    log_n: u32,
-    element: u32,
-    dst: &mut [W],
-    src: &[W],
-    s: W,
-) {
-    debug_assert!(dst.len() == 1 << log_n && src.len() == 1 << log_n && element % 2 == 1);
-    (table::<W>(m.bits()).permute_sub_from_mul_scalar_assign)(m, log_n, element, dst, src, s);
-}
-
 /// dst(X) = src(X^element) for one limb of N coefficients, N a power of two: a permutation with signs.
 pub fn apply_coefficients<W: Word>(m: &Modulus<W>, element: u32, dst: &mut [W], src: &[W]) {
     let n = src.len();

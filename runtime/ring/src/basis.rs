@@ -11,7 +11,7 @@
 
 use crate::kernels::{Combination, Reciprocal, Rows, table};
 use crate::parallel::{for_each_limb, for_each_limb_2, threads};
-use crate::{MAX_PRIMES, Modulus, Ring, Word, automorphism, limb};
+use crate::{MAX_PRIMES, Modulus, Ring, Word, limb};
 
 /// At most one item per prime of a ring; ranges of primes lie inside the ring, so collecting never overflows.
 type PerPrime<T> = heapless::Vec<T, MAX_PRIMES>;
@@ -23,8 +23,8 @@ pub type Target<'a, W> = (usize, &'a mut [W]);
 
 /// Columns whose wraps are counted together.
 const TILE: usize = 4096;
-/// Most limbs that [`combine_group`] makes.
-pub const MAX_GROUP: usize = 32;
+/// Most limbs that [`combine_group`] makes. What it knows of each is on the stack: half a kilobyte, dear on a small machine.
+pub const MAX_GROUP: usize = if cfg!(target_pointer_width = "64") { 32 } else { 2 };
 /// A number of limbs that spreads evenly over threads.
 pub const GROUP: usize = if cfg!(feature = "parallel") { 4 } else { 8 };
 
@@ -261,28 +261,19 @@ pub fn finish_division<W: Word>(
     rest: &mut [W],
     x: &[W],
 ) {
-    ring.ntt_forward(prime, rest);
-    let inverse = inverse_product(ring, dropped, prime);
-    limb::sub_from_mul_scalar_assign(ring.modulus(prime), rest, x, inverse);
-}
-
-/// As [`finish_division`] for φ(x), φ the automorphism of `element`: `rest` comes from φ(x), and `x` from before it.
-pub fn finish_division_permuted<W: Word>(
-    ring: &Ring<'_, W>,
-    dropped: Range<usize>,
-    prime: usize,
-    element: u32,
-    rest: &mut [W],
-    x: &[W],
-) {
-    ring.ntt_forward(prime, rest);
     let inverse = inverse_product(ring, dropped, prime);
     let m = ring.modulus(prime);
-    automorphism::apply_ntt_sub_from_mul_scalar_assign(m, ring.log_degree(), element, rest, x, inverse);
+    let len = ring.degree() / ring.ntt_blocks();
+    ring.ntt_forward_outer(prime, rest);
+    // A block is subtracted from while it is in the first-level cache.
+    for (index, (rest, x)) in rest.chunks_exact_mut(len).zip(x.chunks_exact(len)).enumerate() {
+        ring.ntt_forward_block_ahead(prime, index, rest, [x, &[]]);
+        limb::sub_from_mul_scalar_assign(m, rest, x, inverse);
+    }
 }
 
 /// The inverse of the product of the ring's primes `factors` modulo its prime `prime`, which is none of them.
-fn inverse_product<W: Word>(ring: &Ring<'_, W>, factors: Range<usize>, prime: usize) -> W {
+pub fn inverse_product<W: Word>(ring: &Ring<'_, W>, factors: impl Primes, prime: usize) -> W {
     // Distinct primes: the product is a unit.
     let product = product_mod(ring, factors, prime);
     ring.modulus(prime).inv(product).unwrap_or(W::ONE)

@@ -26,6 +26,8 @@ pub use backend::Backend;
 #[derive(Clone, Copy)]
 pub(crate) struct NttTable<'a, W> {
     pub modulus: Modulus<W>,
+    /// See [`ntt_blocks`].
+    pub blocks: usize,
     /// ψ^bitrev(k), k = 0…N−1, as `prepare_roots` left them.
     pub roots: &'a [W],
     /// What `prepare_roots` computed from the roots.
@@ -34,6 +36,30 @@ pub(crate) struct NttTable<'a, W> {
     pub degree_inverse: [W; 2],
     /// N^−1·ψ^(N/2) and its Shoup quotient.
     pub degree_inverse_root: [W; 2],
+}
+
+impl<W: Word> NttTable<'_, W> {
+    /// The same, with an inverse that multiplies by `factor`.
+    pub fn scaled(mut self, factor: W) -> Self {
+        for constant in [&mut self.degree_inverse, &mut self.degree_inverse_root] {
+            let product = self.modulus.mul(constant[0], factor);
+            *constant = [product, self.modulus.shoup(product)];
+        }
+        self
+    }
+}
+
+/// Bytes of a block that stays in the first-level cache of common machines.
+const BLOCK_BYTES: usize = 1 << 15;
+
+/// In how many blocks a transform of N = 2^log_n words is done: the first stages, as many as there are bits in this
+/// number, are done on the whole limb, an odd one first and then two by two; the others on one block after the other.
+pub(crate) fn ntt_blocks<W>(log_n: u32) -> usize {
+    let mut blocks = if log_n.is_multiple_of(2) { 4 } else { 2 };
+    while (size_of::<W>() << log_n) / blocks > BLOCK_BYTES {
+        blocks *= 4;
+    }
+    blocks
 }
 
 /// dst ← a, an operation of two slices.
@@ -62,6 +88,8 @@ pub enum Start<'a, W> {
     Scaled(&'a [W], W),
 }
 
+type ForwardBlock<W> = fn(&NttTable<'_, W>, usize, &mut [W], [&[W]; 2]);
+type PermuteAdd<W> = fn(&Modulus<W>, u32, u32, usize, &mut [W], &[W]);
 type Combine<W> = fn(&mut [Combination<'_, W>], &Rows<'_, W>);
 type CountWraps<W> = fn(&mut [W], &[&[W]], &[Reciprocal<W>]);
 
@@ -72,8 +100,14 @@ pub(crate) const MIN_VECTOR_LOG_DEGREE: u32 = 5;
 pub(crate) struct Kernels<W> {
     /// Roots as residues → the two tables that the transforms of this backend read.
     pub prepare_roots: fn(&Modulus<W>, &mut [W], &mut [W]),
-    pub ntt_forward: fn(&NttTable<'_, W>, &mut [W]),
-    pub ntt_inverse: fn(&NttTable<'_, W>, &mut [W]),
+    /// The stages of a forward transform that all blocks take part in; what they leave is for the same backend only.
+    pub ntt_forward_outer: fn(&NttTable<'_, W>, &mut [W]),
+    /// The stages inside one block; (table, number of the block, block, memory to ask for meanwhile).
+    pub ntt_forward_block: ForwardBlock<W>,
+    /// The stages of an inverse transform inside one block, which come first.
+    pub ntt_inverse_block: fn(&NttTable<'_, W>, usize, &mut [W]),
+    /// The stages of an inverse transform that all blocks take part in.
+    pub ntt_inverse_outer: fn(&NttTable<'_, W>, &mut [W]),
     /// dst = a + b.
     pub add: Binary<W>,
     /// dst += a.
@@ -114,9 +148,7 @@ pub(crate) struct Kernels<W> {
     /// of a limb that starts at `start`, a power of two and at least 8 long, and the part that it comes from.
     pub permute: fn(u32, u32, usize, &mut [W], &[W]),
     /// `dst[j] += src[image of j]`; (modulus, log_n, element, start, dst, src), as `permute`.
-    pub permute_add_assign: fn(&Modulus<W>, u32, u32, usize, &mut [W], &[W]),
-    /// `dst[j] = (src[image of j] − dst[j])·s`; (modulus, log_n, element, dst, src, s).
-    pub permute_sub_from_mul_scalar_assign: fn(&Modulus<W>, u32, u32, &mut [W], &[W], W),
+    pub permute_add_assign: PermuteAdd<W>,
     /// Asks for memory.
     pub prefetch: fn(&[W]),
     /// `dst[j] = Σᵢ rows[i][j]·factors[i] + wraps[j]·wrap_factor` for each of some combinations of the same rows; columns

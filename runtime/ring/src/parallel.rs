@@ -108,6 +108,25 @@ pub fn for_each_limb_pair_2<T: Send, U: Send, A: Sync>(
     for_each!(n, f, [dst0, dst1], [a]);
 }
 
+/// f(i, chunk i of each part): three results at once, each cut into chunks of its own length.
+pub fn for_each_chunk_3<T: Send>(
+    [(a, len_a), (b, len_b), (c, len_c)]: [(&mut [T], usize); 3],
+    f: impl Fn(usize, [&mut [T]; 3]) + Send + Sync,
+) {
+    #[cfg(feature = "parallel")]
+    a.par_chunks_mut(len_a)
+        .zip(b.par_chunks_mut(len_b))
+        .zip(c.par_chunks_mut(len_c))
+        .enumerate()
+        .for_each(|(i, ((a, b), c))| f(i, [a, b, c]));
+    #[cfg(not(feature = "parallel"))]
+    a.chunks_mut(len_a)
+        .zip(b.chunks_mut(len_b))
+        .zip(c.chunks_mut(len_c))
+        .enumerate()
+        .for_each(|(i, ((a, b), c))| f(i, [a, b, c]));
+}
+
 /// f(i, chunk i of each part): four results at once, each cut into chunks of its own length.
 pub fn for_each_chunk_4<T: Send>(
     [(a, len_a), (b, len_b), (c, len_c), (d, len_d)]: [(&mut [T], usize); 4],

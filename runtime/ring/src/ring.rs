@@ -1,6 +1,6 @@
 //! The ring Z\[X\]/(X^N+1) modulo each of a list of primes.
 
-use crate::kernels::{Backend, Kernels, MIN_VECTOR_LOG_DEGREE, NttTable};
+use crate::kernels::{Backend, Kernels, MIN_VECTOR_LOG_DEGREE, NttTable, ntt_blocks};
 use crate::prime::{is_prime, primitive_root_2n};
 use crate::{Modulus, RingError, Word};
 
@@ -18,6 +18,19 @@ struct Prime<W> {
     /// N^−1, and N^−1·ψ^(N/2) for the last inverse stage, each with its Shoup quotient.
     degree_inverse: [W; 2],
     degree_inverse_root: [W; 2],
+}
+
+impl<W: Word> Prime<W> {
+    /// The constants that follow from the first two roots, as residues.
+    fn new(modulus: Modulus<W>, log_n: u32, roots: &[W]) -> Option<Self> {
+        let inverse = modulus.inv(modulus.reduce_u64(1 << log_n))?;
+        let inverse_root = modulus.mul(inverse, *roots.get(1)?);
+        Some(Self {
+            modulus,
+            degree_inverse: [inverse, modulus.shoup(inverse)],
+            degree_inverse_root: [inverse_root, modulus.shoup(inverse_root)],
+        })
+    }
 }
 
 /// The ring of degree N = 2^log_n modulo up to [`MAX_PRIMES`] primes ≡ 1 (mod 2N).
@@ -84,6 +97,43 @@ impl<'m, W: Word> Ring<'m, W> {
         })
     }
 
+    /// A ring over tables that [`Ring::new`] made before with the portable backend ([`Ring::tables`]) and that lie, for
+    /// instance, in flash. Nothing is written; that the primes are prime and the tables theirs is trusted.
+    ///
+    /// # Errors
+    /// [`RingError`] when there are no or too many primes, one does not fit the word, or the tables are too short.
+    pub fn with_tables(log_n: u32, primes: &[u64], tables: &'m [W]) -> Result<Self, RingError> {
+        let count = primes.len();
+        if !(MIN_LOG_DEGREE..=MAX_LOG_DEGREE).contains(&log_n) {
+            return Err(RingError::Degree { log_n });
+        }
+        if count == 0 || count > MAX_PRIMES {
+            return Err(RingError::PrimeCount { count });
+        }
+        let (needed, given) = (Self::memory_words(log_n, count), tables.len());
+        if given < needed {
+            return Err(RingError::Memory { needed, given });
+        }
+        let mut ring_primes = heapless::Vec::new();
+        for (&value, table) in primes.iter().zip(tables.chunks_exact(2 << log_n)) {
+            let prime = Prime::new(Modulus::new(value)?, log_n, table);
+            ring_primes
+                .push(prime.ok_or(RingError::Prime { value })?)
+                .map_err(|_| RingError::PrimeCount { count })?;
+        }
+        Ok(Self {
+            log_n,
+            backend: Backend::Portable,
+            primes: ring_primes,
+            tables,
+        })
+    }
+
+    /// The tables, in the caller's memory.
+    pub fn tables(&self) -> &'m [W] {
+        self.tables
+    }
+
     /// N.
     pub fn degree(&self) -> usize {
         1 << self.log_n
@@ -113,8 +163,48 @@ impl<'m, W: Word> Ring<'m, W> {
     /// # Panics
     /// If `i` ≥ [`Ring::primes`].
     pub fn ntt_forward(&self, i: usize, limb: &mut [W]) {
+        self.ntt_forward_outer(i, limb);
+        for (index, block) in limb.chunks_exact_mut(self.block_len()).enumerate() {
+            self.ntt_forward_block(i, index, block);
+        }
+    }
+
+    /// How many blocks a limb has for [`Ring::ntt_forward_block`], a power of two: the same for all primes and backends.
+    pub fn ntt_blocks(&self) -> usize {
+        ntt_blocks::<W>(self.log_n)
+    }
+
+    /// N / [`Ring::ntt_blocks`].
+    fn block_len(&self) -> usize {
+        self.degree() / self.ntt_blocks()
+    }
+
+    /// The first part of [`Ring::ntt_forward`]: what it leaves is for [`Ring::ntt_forward_block`] only.
+    ///
+    /// # Panics
+    /// If `i` ≥ [`Ring::primes`].
+    pub fn ntt_forward_outer(&self, i: usize, limb: &mut [W]) {
         debug_assert_eq!(limb.len(), self.degree());
-        (self.kernels(i).ntt_forward)(&self.ntt_table(i), limb);
+        (self.kernels(i).ntt_forward_outer)(&self.ntt_table(i), limb);
+    }
+
+    /// The second part of [`Ring::ntt_forward`] for block `index` of the limb, which holds N/[`Ring::ntt_blocks`] words
+    /// and fits a first-level cache: what comes next may be done to one block after the other.
+    ///
+    /// # Panics
+    /// If `i` ≥ [`Ring::primes`].
+    pub fn ntt_forward_block(&self, i: usize, index: usize, block: &mut [W]) {
+        self.ntt_forward_block_ahead(i, index, block, [&[]; 2]);
+    }
+
+    /// As [`Ring::ntt_forward_block`], and asks for memory that will be read soon, little by little: slices as long as the
+    /// block, or empty ones. No more than advice.
+    ///
+    /// # Panics
+    /// If `i` ≥ [`Ring::primes`].
+    pub fn ntt_forward_block_ahead(&self, i: usize, index: usize, block: &mut [W], ahead: [&[W]; 2]) {
+        debug_assert!(block.len() == self.block_len() && index < self.ntt_blocks());
+        (self.kernels(i).ntt_forward_block)(&self.ntt_table(i), index, block, ahead);
     }
 
     /// In place: the inverse of [`Ring::ntt_forward`]. In and out in [0,q).
@@ -123,7 +213,12 @@ impl<'m, W: Word> Ring<'m, W> {
     /// If `i` ≥ [`Ring::primes`].
     pub fn ntt_inverse(&self, i: usize, limb: &mut [W]) {
         debug_assert_eq!(limb.len(), self.degree());
-        (self.kernels(i).ntt_inverse)(&self.ntt_table(i), limb);
+        let table = self.ntt_table(i);
+        let kernels = self.kernels(i);
+        for (index, block) in limb.chunks_exact_mut(self.block_len()).enumerate() {
+            (kernels.ntt_inverse_block)(&table, index, block);
+        }
+        (kernels.ntt_inverse_outer)(&table, limb);
     }
 
     /// As [`Ring::ntt_inverse`], times `factor` in [0,q), at no cost.
@@ -132,12 +227,28 @@ impl<'m, W: Word> Ring<'m, W> {
     /// If `i` ≥ [`Ring::primes`].
     pub fn ntt_inverse_scaled(&self, i: usize, limb: &mut [W], factor: W) {
         debug_assert_eq!(limb.len(), self.degree());
-        let mut table = self.ntt_table(i);
-        for constant in [&mut table.degree_inverse, &mut table.degree_inverse_root] {
-            let product = table.modulus.mul(constant[0], factor);
-            *constant = [product, table.modulus.shoup(product)];
+        let table = self.ntt_table(i).scaled(factor);
+        let kernels = self.kernels(i);
+        for (index, block) in limb.chunks_exact_mut(self.block_len()).enumerate() {
+            (kernels.ntt_inverse_block)(&table, index, block);
         }
-        (self.kernels(i).ntt_inverse)(&table, limb);
+        (kernels.ntt_inverse_outer)(&table, limb);
+    }
+
+    /// As [`Ring::ntt_inverse_scaled`], from `src` to `dst`.
+    ///
+    /// # Panics
+    /// If `i` ≥ [`Ring::primes`].
+    pub fn ntt_inverse_scaled_from(&self, i: usize, dst: &mut [W], src: &[W], factor: W) {
+        debug_assert!(dst.len() == self.degree() && src.len() == dst.len());
+        let table = self.ntt_table(i).scaled(factor);
+        let kernels = self.kernels(i);
+        let len = self.block_len();
+        for (index, (block, src)) in dst.chunks_exact_mut(len).zip(src.chunks_exact(len)).enumerate() {
+            block.copy_from_slice(src);
+            (kernels.ntt_inverse_block)(&table, index, block);
+        }
+        (kernels.ntt_inverse_outer)(&table, dst);
     }
 
     fn kernels(&self, i: usize) -> &'static Kernels<W> {
@@ -154,6 +265,7 @@ impl<'m, W: Word> Ring<'m, W> {
         } = self.primes[i];
         NttTable {
             modulus,
+            blocks: self.ntt_blocks(),
             roots,
             quotients,
             degree_inverse,
@@ -185,12 +297,7 @@ fn build_table<W: Word>(
         }
         done *= 2;
     }
-    let inverse = modulus.inv(modulus.reduce_u64(n as u64))?;
-    let inverse_root = modulus.mul(inverse, *roots.get(1)?);
+    let prime = Prime::new(*modulus, log_n, roots);
     prepare_roots(modulus, roots, quotients);
-    Some(Prime {
-        modulus: *modulus,
-        degree_inverse: [inverse, modulus.shoup(inverse)],
-        degree_inverse_root: [inverse_root, modulus.shoup(inverse_root)],
-    })
+    prime
 }

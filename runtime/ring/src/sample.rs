@@ -41,22 +41,42 @@ const CDT: [u64; GAUSSIAN_BOUND as usize] = [
     9223372036854775762,
 ];
 
-/// Uniform residues by masked rejection: from `next_u32` for q < 2^32 and `next_u64` otherwise, so that both word
-/// widths draw the same numbers from the same generator. Time depends on what is rejected, which is public.
+/// Bytes that are drawn at once.
+const PIECE: usize = 1024;
+
+/// Uniform residues by masked rejection, from four bytes of the generator each for q < 2^32 and from eight otherwise, so
+/// that both word widths draw the same numbers, and parts of a limb the same as the whole. Time depends on what is
+/// rejected, which is public.
 pub fn uniform<W: Word>(m: &Modulus<W>, rng: &mut (impl CryptoRng + ?Sized), limb: &mut [W]) {
+    if m.bits() <= 32 {
+        uniform_from(m, rng, limb, |bytes: [u8; 4]| u32::from_le_bytes(bytes).into());
+    } else {
+        uniform_from(m, rng, limb, u64::from_le_bytes);
+    }
+}
+
+fn uniform_from<W: Word, const BYTES: usize>(
+    m: &Modulus<W>,
+    rng: &mut (impl CryptoRng + ?Sized),
+    limb: &mut [W],
+    number: impl Fn([u8; BYTES]) -> u64,
+) {
     let q = m.value_u64();
     let mask = u64::MAX >> (u64::BITS - m.bits());
-    for word in limb {
-        *word = loop {
-            let draw = if m.bits() <= 32 {
-                u64::from(rng.next_u32())
-            } else {
-                rng.next_u64()
-            } & mask;
-            if draw < q {
-                break W::from_u64(draw);
+    let (mut piece, mut done) = ([0; PIECE], 0);
+    while done < limb.len() {
+        // Never more than what is missing: the last draw is one that is kept.
+        let missing = PIECE.min((limb.len() - done) * BYTES);
+        let piece = &mut piece[..missing];
+        rng.fill_bytes(piece);
+        for &bytes in piece.as_chunks::<BYTES>().0 {
+            let draw = number(bytes) & mask;
+            // What is rejected is overwritten by the next.
+            if let Some(word) = limb.get_mut(done) {
+                *word = W::from_u64(draw);
             }
-        };
+            done += usize::from(draw < q);
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use cipherloom_compiler::diagnostic::Diagnostics;
 use cipherloom_compiler::ir::print;
+use cipherloom_compiler::options::Options;
 use cipherloom_compiler::report::{Report, bytes, seconds};
 use cipherloom_compiler::source::Source;
 use cipherloom_compiler::syntax;
@@ -12,7 +13,7 @@ use cipherloom_host::PlanFile;
 use cipherloom_plan::disassemble_to_string;
 use clap::{Args, ValueEnum};
 
-use crate::arguments::{PlanOptions, compile_graph, notes, read_source, show};
+use crate::arguments::{PlanOptions, compile_graph, notes, read_source, show, threads};
 use crate::data::{self, Readers};
 use crate::error::{CliError, Result};
 use crate::ui::{Ui, count, say};
@@ -36,6 +37,9 @@ pub struct Compile {
     output: Option<PathBuf>,
     #[command(flatten)]
     options: PlanOptions,
+    /// Threads that times are predicted for
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = threads())]
+    threads: usize,
     /// Print a form of the program on standard output instead of writing a plan
     #[arg(long, value_name = "FORM")]
     emit: Option<Form>,
@@ -71,7 +75,8 @@ impl Compile {
         if self.emit == Some(Form::Ast) {
             return emit_ast(&source, &ui);
         }
-        let compiled = compile_graph(&source, &self.options.options(0)?, &ui)?;
+        let options = self.options.options(self.threads)?;
+        let compiled = compile_graph(&source, &options, &ui)?;
         match self.emit {
             None => {}
             Some(Form::Ast | Form::Tensor) => return emit(print(&compiled.source_graph)),
@@ -88,18 +93,19 @@ impl Compile {
         data::write_whole(&output, Readers::Everyone, |file| file.write_all(&compiled.plan))?;
         let notes = notes(&compiled, &source, self.layouts);
         let plan = PlanFile::from_bytes(compiled.plan)?;
-        let report = Report::new(&plan.plan(), Some(&source), &notes);
+        let mut report = Report::new(&plan.plan(), Some(&source), &notes);
+        report.predict(&plan.plan(), &options.target);
         if self.json {
             say!("{}", super::to_json(&report));
         } else {
-            summary(&report, &output, plan.bytes().len(), &ui)?;
+            summary(&report, &options, &output, plan.bytes().len(), &ui)?;
         }
         Ok(())
     }
 }
 
 /// The few lines that everybody wants to see; `inspect` has the rest.
-fn summary(report: &Report, output: &Path, size: usize, ui: &Ui) -> Result<()> {
+fn summary(report: &Report, options: &Options, output: &Path, size: usize, ui: &Ui) -> Result<()> {
     let p = &report.parameters;
     let security = if p.toy {
         "no security (toy)".to_owned()
@@ -120,9 +126,10 @@ fn summary(report: &Report, output: &Path, size: usize, ui: &Ui) -> Result<()> {
     );
     if p.steps > 0 {
         say!(
-            "  {}, about {} each",
+            "  {}, about {} each on {}",
             count(p.steps, "training step"),
-            seconds(report.seconds_per_step)
+            seconds(report.seconds_per_step),
+            count(options.target.threads, "thread")
         );
     }
     say!(

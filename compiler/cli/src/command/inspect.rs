@@ -7,7 +7,7 @@ use cipherloom_host::PlanFile;
 use cipherloom_plan::disassemble_to_string;
 use clap::Args;
 
-use crate::arguments::{PlanOptions, compile_graph, notes, read_source};
+use crate::arguments::{PlanOptions, compile_graph, notes, read_source, threads};
 use crate::error::{CliError, Result};
 use crate::ui::{Ui, say};
 
@@ -16,7 +16,8 @@ use crate::ui::{Ui, say};
 #[command(after_help = "\
 The report is made from the plan's bytes alone: parameters and security, what happens at which level, keys, memory \
 and what makes its peak, predicted time and precision. A plan knows places in its source as byte offsets; give \
---source to see lines. For a .loom file, the graph is compiled first.
+--source to see lines. For a .loom file, the graph is compiled first. Times are predicted for the machine of \
+--costs, whatever machine the plan was compiled for.
 
 Examples:
   cipherloom inspect spam.plan --source spam.loom
@@ -37,6 +38,9 @@ pub struct Inspect {
     /// Add the layouts that the compiler weighed; needs a .loom file
     #[arg(long)]
     layouts: bool,
+    /// Threads that times are predicted for, beside 1 and 2
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = threads())]
+    threads: usize,
     #[command(flatten)]
     options: PlanOptions,
 }
@@ -52,7 +56,7 @@ impl Inspect {
         }
         let (plan, source, notes) = if graph {
             let source = read_source(&self.file)?;
-            let compiled = compile_graph(&source, &self.options.options(0)?, &ui)?;
+            let compiled = compile_graph(&source, &self.options.options(self.threads)?, &ui)?;
             let notes = notes(&compiled, &source, self.layouts);
             (PlanFile::from_bytes(compiled.plan)?, Some(source), notes)
         } else {
@@ -64,7 +68,8 @@ impl Inspect {
             say!("{}", disassemble_to_string(&plan).trim_end());
             return Ok(());
         }
-        let report = Report::new(&plan, source.as_ref(), &notes);
+        let mut report = Report::new(&plan, source.as_ref(), &notes);
+        report.predict(&plan, &self.options.target(self.threads)?);
         let text = if self.json {
             super::to_json(&report)
         } else {

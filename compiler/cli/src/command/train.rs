@@ -72,7 +72,8 @@ impl Train {
 
         let compiled = timed(&mut seconds.compile, || compile_graph(&source, &options, &ui))?;
         let plan = PlanFile::from_bytes(compiled.plan.clone())?;
-        let report = Report::new(&plan.plan(), Some(&source), &[]);
+        let mut report = Report::new(&plan.plan(), Some(&source), &[]);
+        report.predict(&plan.plan(), &options.target);
         let tensors = data::bind(&plan.plan(), &arrays, &self.data)?;
 
         let clear = ui.wait("training in the clear", || {

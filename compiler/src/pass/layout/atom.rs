@@ -1,6 +1,7 @@
 //! A tensor as it stands in tiles, and the frame's arithmetic on such tensors.
 
 mod plain;
+mod roll;
 
 use cipherloom_plan::Repeat;
 
@@ -108,17 +109,23 @@ impl Packer<'_> {
             .any(|lane| matches!(lane, Lane::Along(axis) if self.frame.padding(self.axes, *axis) > 0))
     }
 
+    /// Indices of a place that hold elements in a tile.
+    fn used(&self, lane: Lane, tile: u32, place: usize) -> u32 {
+        let block = self.frame.places[place].block;
+        match lane {
+            Lane::Along(axis) => (self.axes.extents[axis] - tile * block).min(block),
+            Lane::Same => block,
+            Lane::First | Lane::Partial => 1,
+        }
+    }
+
     /// The slots of a tile that hold elements: `None` if all do.
     pub fn region(&self, lanes: &[Lane], position: &[u32]) -> Option<Vec<Repeat>> {
         let mut full = true;
         let mut dims = Vec::new();
         for (place, (lane, &tile)) in lanes.iter().zip(position).enumerate() {
             let frame = self.frame.places[place];
-            let count = match lane {
-                Lane::Along(axis) => (self.axes.extents[*axis] - tile * frame.block).min(frame.block),
-                Lane::Same => frame.block,
-                Lane::First | Lane::Partial => 1,
-            };
+            let count = self.used(*lane, tile, place);
             full &= count == frame.block;
             if count > 1 {
                 dims.push(Repeat {

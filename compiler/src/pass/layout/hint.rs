@@ -10,8 +10,11 @@ use crate::approx::{Polynomial, PolynomialBasis};
 use crate::dialect::tensor::Elements;
 use crate::ir::{Graph, OpData, Opcode, Secrecy, Value};
 
-/// The wish for each value, by index. A state has one factor wherever it is read or written: that which its first read
-/// wishes for; what is written wishes for it too.
+/// Rounds in which the factors of states settle, if they do.
+const MOST_ROUNDS: usize = 64;
+
+/// The wish for each value, by index. A state has one factor wherever it is read or written, for which what is written
+/// wishes: that which its first read then wishes for, if there is such a one, or else what it wished for by itself.
 pub fn scale_hints(graph: &Graph) -> Vec<Option<f64>> {
     let hints = wishes(graph, &BTreeMap::new());
     let states: Vec<&OpData> = graph
@@ -23,10 +26,24 @@ pub fn scale_hints(graph: &Graph) -> Vec<Option<f64>> {
     if states.is_empty() {
         return hints;
     }
-    let mut factors = BTreeMap::new();
-    for state in &states {
-        let own = hints[state.results[0].index()].unwrap_or(1.0);
-        factors.entry(state.text("name").unwrap_or_default()).or_insert(own);
+    let first_reads = |hints: &[Option<f64>]| {
+        let mut factors = BTreeMap::new();
+        for state in &states {
+            let own = hints[state.results[0].index()].unwrap_or(1.0);
+            factors.entry(state.text("name").unwrap_or_default()).or_insert(own);
+        }
+        factors
+    };
+    let alone = first_reads(&hints);
+    let mut factors = alone.clone();
+    let closed = (0..MOST_ROUNDS).any(|_| {
+        let next = first_reads(&wishes(graph, &factors));
+        let is_fixed = next == factors;
+        factors = next;
+        is_fixed
+    });
+    if !closed {
+        factors = alone;
     }
     let mut hints = wishes(graph, &factors);
     for state in &states {
@@ -114,6 +131,10 @@ fn wishes(graph: &Graph, states: &BTreeMap<&str, f64>) -> Vec<Option<f64>> {
                 if let Some(&factor) = factor.filter(|_| own.is_finite() && own > 0.0) {
                     wish(&mut hints, factor, own);
                 }
+            }
+            // Both factors of a square are the same.
+            TensorMul if op.operands[0] == op.operands[1] && hint > 0.0 => {
+                wish(&mut hints, op.operands[0], hint.sqrt());
             }
             TensorMul | TensorMatmul => {
                 let factor = op

@@ -223,6 +223,20 @@ impl Lowering<'_> {
                 self.set_atom(op, coefficient, atom);
             }
             TensorPoly | TensorPolynomial => self.polynomial(op)?,
+            TensorRoll => {
+                let dims = self.dims(op.operands[0]);
+                let axis = op
+                    .int("axis")
+                    .and_then(|axis| dims.get(usize::try_from(axis).ok()?).copied());
+                let (Some(axis), Some(by)) = (axis, op.int("by")) else {
+                    return Err(unsupported(op, "a turn of no axis"));
+                };
+                let by = by.rem_euclid(i64::from(self.packer.axes.extents[axis])) as u32;
+                let (coefficient, atom) = self.materialise(op.operands[0])?;
+                let atom = self.atoms[atom].clone();
+                let atom = self.packer.roll(&atom, axis, by);
+                self.set_atom(op, coefficient, atom);
+            }
             TensorBootstrap => self.bootstrap(op)?,
             _ => {
                 return Err(unsupported(op, format!("{} of secret values is not compiled yet", short_name(op.opcode)))

@@ -14,16 +14,18 @@ const SUMS: &str = "graph sums {
     input v: secret [5] in [-1, 1];
     state s: secret [5] in [-64, 64];
     state old: secret [5] in [-64, 64];
-    state n: secret [] in [-99, 99];
+    state n: secret [] in [-99, 99] = 2;
+    state m: secret [5] in [-9, 9] = [1, 2, 3, 4, 5];
     train {
         step {
             update s = s + mean(x, axis: 0) / (1 + t);
             update old = s;
             update n = n + 0.5 * t - 1;
+            update m = m - old / 64;
         }
         epoch { reveal product = v * s; }
     }
-    output s, old, n;
+    output s, old, n, m;
 }";
 
 fn closed_options(log_n: u32) -> Options {
@@ -144,4 +146,44 @@ fn a_loop_that_loses_levels_is_refused() {
     let refusal = compile(&source, &closed_options(8)).expect_err("does not close");
     assert_eq!(refusal.0[0].code, Code::Carry);
     assert!(refusal.0[0].remedies[0].contains("bootstrap"), "{refusal:?}");
+}
+
+/// A vector squared again and again, refreshed after every other time.
+fn refresh(initial: &str) -> String {
+    format!(
+        "graph refreshed {{
+            input x: secret [6] in [-1, 1];
+            state v: secret [6] in [-1, 1]{initial};
+            fn f(v) = 0.5 * (v * v) + 0.5 * x - 0.25;
+            train {{ step {{ update v = bootstrap(f(f(v))); }} }}
+            output v;
+        }}"
+    )
+}
+
+#[test]
+fn steps_with_bootstraps_agree_with_the_reference_in_every_frame() {
+    for initial in ["", " = 0.5", " = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]"] {
+        let graph = tensor_graph(&refresh(initial), 5);
+        let bootstraps = |graph: &Graph| {
+            let ops = graph.walk().into_iter().map(|op| graph.op(op).opcode);
+            ops.filter(|&op| matches!(op, crate::ir::Opcode::TensorBootstrap | crate::ir::Opcode::SlotBootstrap))
+                .count()
+        };
+        assert_eq!((bootstraps(&graph), backend::steps(&graph)), (1, 5));
+        every_frame_of(&graph, 16, RADIX);
+        let axes = Axes::unify(&graph).expect("axes");
+        let frame = &Frame::enumerate(&axes, 16)[0];
+        let packed = layout::run(&graph, &axes, frame, RADIX).expect("laid out");
+        assert_eq!(bootstraps(&packed.graph), 1);
+        assert_eq!(crate::pass::levels::open_state(&packed.graph, 3), None);
+    }
+}
+
+#[test]
+fn the_number_of_steps_is_asked_for() {
+    let source = Source::new("test.loom", refresh(" = 0"));
+    let refusal = compile(&source, &Options::default()).expect_err("how often?");
+    assert_eq!(refusal.0[0].code, Code::Option);
+    assert!(refusal.0[0].remedies[0].contains("--steps"), "{refusal:?}");
 }

@@ -5,11 +5,11 @@ use crate::CkksError;
 use crate::context::{Basis, Context};
 use crate::division::{Division, for_each_group};
 use crate::error::at_least;
-use crate::scratch::{mod_raise_scratch, rescale_scratch};
+use crate::scratch::{least_rescale_scratch, mod_raise_scratch};
 use cipherloom_ring::Word;
 
 /// dst = round(src / q_level), one level lower; the scale is divided by q_level. `level` is that of the source, at least
-/// 1. Scratch: [`crate::scratch::rescale_scratch`].
+/// 1. Scratch: [`crate::scratch::rescale_scratch`]; with less, one polynomial is divided after the other.
 ///
 /// The error is divided by q_level and gains the rounding, of variance (1 + 2N/3)/12 for degree 1 and
 /// (1 + 2N/3 + 8N²/9)/12 for degree 2 (a coefficient of s² has variance 8N/9, since each product s_i·s_j occurs twice).
@@ -26,15 +26,29 @@ pub fn rescale<W: Word>(
     ctx.check("ciphertext", src, level, Basis::Q, polynomials)?;
     ctx.check("destination", dst, lower, Basis::Q, polynomials)?;
     let n = ctx.degree();
+    let together = scratch.len() >= Division::scratch(ctx, 1, polynomials);
     let scratch = at_least(
         "rescale scratch",
         scratch,
-        rescale_scratch(&ctx.parameters, level),
+        match together {
+            true => Division::scratch(ctx, 1, polynomials),
+            false => least_rescale_scratch(&ctx.parameters),
+        },
     )?;
-    let last = core::iter::once(level).collect();
-    let tails = src.chunks_exact((level + 1) * n).map(|src| &src[level * n..]);
-    let scratch = &mut scratch[..Division::scratch(ctx, 1, polynomials)];
-    Division::new(ctx, last, tails, scratch).divide(ctx, level, dst, src, level + 1);
+    let mut divide = |dst: &mut [W], src: &[W], polynomials: usize| {
+        let last = core::iter::once(level).collect();
+        let tails = src.chunks_exact((level + 1) * n).map(|src| &src[level * n..]);
+        let scratch = &mut scratch[..Division::scratch(ctx, 1, polynomials)];
+        Division::new(ctx, last, tails, scratch).divide(ctx, level, dst, src, level + 1);
+    };
+    if together {
+        divide(dst, src, polynomials);
+    } else {
+        let polynomials = dst
+            .chunks_exact_mut(level * n)
+            .zip(src.chunks_exact((level + 1) * n));
+        polynomials.for_each(|(dst, src)| divide(dst, src, 1));
+    }
     Ok(())
 }
 

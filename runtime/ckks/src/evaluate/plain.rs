@@ -3,15 +3,14 @@
 use super::{add_assign, polynomials};
 use crate::CkksError;
 use crate::context::{Basis, Context};
+use cipherloom_ring::limb::{self, Start};
 use cipherloom_ring::prime::primitive_root_2n;
-use cipherloom_ring::{Modulus, Word, limb};
+use cipherloom_ring::{Modulus, Word};
 
 /// A scalar times its scale stays below this, so that it is exact in 128-bit arithmetic.
 const SCALAR_BOUND: f64 = (1u128 << 120) as f64;
-/// Columns of a sum whose plaintexts stay in the first-level cache for both polynomials.
-const TILE: usize = 256;
-/// Terms of a sum that are taken together: as many as the kernels collect before they reduce.
-const SUMMED: usize = 15;
+/// Terms of a sum that are taken together: more than the kernels collect before they reduce would bring nothing.
+const SUMMED: usize = 47;
 
 /// Adds a plaintext of the same scale to a ciphertext of any degree (only c_0 changes): `a` is c_0 or the whole
 /// ciphertext, basis q.
@@ -112,24 +111,15 @@ pub fn mul_plain_sum<W: Word>(
     let (dst0, dst1) = dst.split_at_mut(ctx.parameters.words(limbs));
     ctx.for_each_limb_pair(level, basis, dst0, dst1, |at, dst0, dst1| {
         let modulus = ctx.modulus(at.prime);
-        for (group, terms) in terms.chunks(SUMMED).enumerate() {
-            let tiles = dst0.chunks_mut(TILE).zip(dst1.chunks_mut(TILE)).enumerate();
-            for (tile, (dst0, dst1)) in tiles {
-                let columns = tile * TILE..tile * TILE + dst0.len();
-                for (polynomial, dst) in [dst0, dst1].into_iter().enumerate() {
-                    let factors = terms.iter().map(|(ciphertext, plaintext)| {
-                        let limb = ctx.limb(ciphertext, polynomial * limbs + at.position);
-                        let plaintext = ctx.limb(plaintext, at.position);
-                        (&limb[columns.clone()], &plaintext[columns.clone()])
-                    });
-                    let factors: heapless::Vec<_, SUMMED> = factors.collect();
-                    if init && group == 0 {
-                        limb::inner_product(modulus, dst, &factors);
-                    } else {
-                        limb::inner_product_add_assign(modulus, dst, &factors);
-                    }
-                }
-            }
+        let mut start = if init { Start::Zero } else { Start::Destination };
+        for terms in terms.chunks(SUMMED) {
+            let factors = terms.iter().map(|(ciphertext, plaintext)| {
+                let limb = |polynomial| ctx.limb(ciphertext, polynomial * limbs + at.position);
+                (ctx.limb(plaintext, at.position), [limb(0), limb(1)])
+            });
+            let factors: heapless::Vec<_, SUMMED> = factors.collect();
+            limb::inner_product_2(modulus, [&mut *dst0, &mut *dst1], &factors, [start; 2]);
+            start = Start::Destination;
         }
     });
     Ok(())

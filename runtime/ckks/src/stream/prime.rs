@@ -21,7 +21,9 @@ pub(super) struct Prime {
 }
 
 impl Prime {
-    /// Trusts that `value` is prime: a plan that was verified says so. Fails where that shows to be wrong.
+    /// Trusts that `value` is prime: a plan that was verified says so. Fails where that shows to be wrong. Never inlined: it
+    /// divides, which no loop over coefficients does.
+    #[inline(never)]
     pub fn new(log_n: u32, value: u64) -> Result<Self, CkksError> {
         let modulus = Modulus::<u32>::new(value)?;
         let root = primitive_root_2n(&modulus, log_n).ok_or(RingError::Prime { value })?;

@@ -1,36 +1,57 @@
-//! Slot values in the memory of 2N words that becomes, in place, a rounded polynomial, and back.
-//!
-//! The same arithmetic in the same order as [`crate::Encoder`]'s, so the same coefficients bit for bit. A double is held
-//! as its two halves, as the memory serves as residues afterwards.
+//! Slot values in the words that become, in place, the coefficients of a polynomial, and back.
 
-use super::Factors;
+use super::{Encoding, Factors};
+use super::fourier::{coefficients_to_slots, rounded, slots_to_coefficients};
 use super::prime::reverse;
 use crate::CkksError;
-use crate::encode::{power_of_5, unit_root};
 use cipherloom_ring::Modulus;
 use zeroize::Zeroize;
 
-/// Rounded coefficients stay below this, so that the error still fits a signed word.
-const COEFFICIENT_BOUND: f64 = ((1u32 << 31) - 64) as f64;
+/// log2 of the largest slot, in units of the fixed point.
+const SLOT_BITS: i32 = 29;
+/// Largest log2 of a bound, and least.
+const EXPONENTS: core::ops::RangeInclusive<i32> = -60..=60;
+/// Bits of a double's fraction, and the exponent of 1.
+const FRACTION_BITS: u32 = 52;
+const BIAS: i32 = 1023;
 
-/// N/2 slots, or N coefficients, in the first 2N words of a client's memory; zeroised on drop.
+/// N/2 real slots of a declared size, or N coefficients, in the first third of a client's memory; zeroised on drop.
+///
+/// Slots are held in fixed point, in units of 2^−29 of the next power of 2 above the bound.
 pub struct Slots<'m> {
     pub(super) log_n: u32,
-    /// Doubles: N/2 real parts, then N/2 imaginary parts. Coefficients: N words, then a limb of N words.
+    bound: f64,
+    /// The smallest e with bound ≤ 2^e.
+    exponent: i32,
+    /// What a decrypted word is worth.
+    unit: f64,
+    /// N words of values, then two limbs.
     pub(super) work: &'m mut [u32],
 }
 
 impl<'m> Slots<'m> {
-    /// Words of memory: 2N for the slots and N for a limb.
+    /// Words of memory: N for the slots and 2N for limbs.
     pub const fn memory_words(log_n: u32) -> usize {
         3 << log_n
     }
 
-    /// All slots 0.
-    pub fn new(log_n: u32, memory: &'m mut [u32]) -> Result<Self, CkksError> {
+    /// All slots 0, and none ever above `bound` in absolute value: 2^−60 to 2^60.
+    pub fn new(log_n: u32, bound: f64, memory: &'m mut [u32]) -> Result<Self, CkksError> {
+        super::checked_degree(log_n)?;
         let work = crate::error::at_least("memory for slots", memory, Self::memory_words(log_n))?;
+        let fraction = bound.to_bits() & ((1 << FRACTION_BITS) - 1);
+        let exponent = exponent(bound) + i32::from(fraction != 0);
+        if !bound.is_finite() || bound.is_sign_negative() || !EXPONENTS.contains(&exponent) {
+            return Err(CkksError::TooLarge);
+        }
         work.fill(0);
-        Ok(Self { log_n, work })
+        Ok(Self {
+            log_n,
+            bound,
+            exponent,
+            unit: 0.0,
+            work,
+        })
     }
 
     /// N/2.
@@ -38,101 +59,90 @@ impl<'m> Slots<'m> {
         1 << (self.log_n - 1)
     }
 
-    /// Sets the real part of a slot; a slot that does not exist is ignored.
-    pub fn set(&mut self, slot: usize, value: f64) {
-        let log_slots = self.log_n - 1;
-        if slot < self.slots() {
-            let (doubles, _) = self.work.as_chunks_mut();
-            if let Some(double) = doubles.get_mut(reverse(slot as u32, log_slots)) {
-                store(double, value);
+    /// Sets the real part of a slot. Fails where there is no such slot, and above the bound.
+    pub fn set(&mut self, slot: usize, value: f64) -> Result<(), CkksError> {
+        // Doubles without a sign are ordered as integers; NaN comes last.
+        let (magnitude, negative) = (value.to_bits() << 1 >> 1, value.to_bits() >> 63 == 1);
+        if magnitude > self.bound.to_bits() {
+            return Err(CkksError::TooLarge);
+        }
+        let fraction = magnitude & ((1 << FRACTION_BITS) - 1) | 1 << FRACTION_BITS;
+        // fraction·2^(e − 52) in units of 2^(exponent − 29): a shift to the right, as |value| ≤ 2^exponent.
+        let shift = FRACTION_BITS as i32 - SLOT_BITS + self.exponent - exponent(value);
+        let fixed = rounded(fraction as i64, shift.clamp(1, 63) as u32);
+        let sign = -i32::from(negative);
+        let (slots, at) = (self.slots(), reverse(slot as u32, self.log_n - 1));
+        match self.work.get_mut(at) {
+            Some(word) if slot < slots => *word = ((fixed ^ sign) - sign) as u32,
+            _ => {
+                return Err(CkksError::Length {
+                    what: "slots",
+                    expected: slots,
+                    actual: slot.saturating_add(1),
+                });
             }
         }
+        Ok(())
     }
 
     /// The real part of a slot that was decrypted; 0 where there is none.
     pub fn get(&self, slot: usize) -> f64 {
-        let (doubles, _) = self.work.as_chunks();
-        match doubles.get(reverse(slot as u32, self.log_n - 1)) {
-            Some(double) if slot < self.slots() => load(double),
+        match self.work.get(reverse(slot as u32, self.log_n - 1)) {
+            Some(&word) if slot < self.slots() => f64::from(word as i32) * self.unit,
             _ => 0.0,
         }
     }
 
-    /// Slots → coefficients times the scale, rounded, as signed words in the first N.
-    pub(super) fn round(&mut self, factors: &Factors<'_>, scale: f64) -> Result<(), CkksError> {
+    /// Slots → coefficients times the scale, rounded, as signed words.
+    pub(super) fn encode(&mut self, factors: &Factors<'_>, encoding: Encoding) -> Result<(), CkksError> {
+        let scale = encoding.scale;
         crate::encode::check_scale(scale)?;
-        let (n, slots) = (1usize << self.log_n, self.slots());
-        let (doubles, _) = self.work.as_chunks_mut::<2>();
-        let (re, im) = doubles.split_at_mut(slots);
-        let im = im.get_mut(..slots).unwrap_or_default();
-        if !re.iter().all(|double| load(double).is_finite()) {
-            return Err(CkksError::NotFinite);
+        if !encoding.holds(self.bound) {
+            return Err(CkksError::TooLarge);
         }
-        for depth in (0..slots.ilog2()).rev() {
-            // At the leaves there are no imaginary parts yet: their products would be zeros.
-            let first = 1 << depth == slots / 2;
-            for_each_node(factors, depth, re, im, |u_re, u_im, low, high| {
-                let (low_re, high_re) = (load(low.0), load(high.0));
-                let d_re = low_re - high_re;
-                store(low.0, low_re + high_re);
-                if first {
-                    store(high.0, d_re * u_re);
-                    store(high.1, -(d_re * u_im));
-                } else {
-                    let (low_im, high_im) = (load(low.1), load(high.1));
-                    let d_im = low_im - high_im;
-                    store(low.1, low_im + high_im);
-                    store(high.0, d_re * u_re + d_im * u_im);
-                    store(high.1, d_im * u_re - d_re * u_im);
-                }
-            });
-        }
-        let factor = scale / slots as f64;
-        for k in 0..n {
-            let (doubles, _) = self.work.as_chunks::<2>();
-            let rounded = libm::rint(doubles.get(k).map_or(0.0, load) * factor);
-            if !rounded.is_finite() || libm::fabs(rounded) >= COEFFICIENT_BOUND {
-                return Err(CkksError::TooLarge);
-            }
-            // Word k has been read already: it is half of double ⌊k/2⌋ ≤ k.
-            if let Some(word) = self.work.get_mut(k) {
-                *word = rounded as i32 as u32;
-            }
+        let unit_exponent = self.exponent - SLOT_BITS;
+        let (re, im) = self.halves();
+        slots_to_coefficients(factors, re, im);
+        // scale = mantissa·2^(e − 62).
+        let mantissa =
+            (scale.to_bits() & ((1 << FRACTION_BITS) - 1) | 1 << FRACTION_BITS) << (62 - FRACTION_BITS);
+        let (high, low) = ((mantissa >> 32) as i64, (mantissa & 0xffff_ffff) as i64);
+        let shift = (62 - 32 - unit_exponent - exponent(scale)).clamp(1, 63) as u32;
+        for x in re.iter_mut().chain(im) {
+            let fixed = i64::from(*x as i32);
+            *x = rounded(fixed * high + ((fixed * low) >> 32), shift) as u32;
         }
         Ok(())
     }
 
-    /// Residues of one limb, in the second N words, → slots.
-    pub(super) fn read(&mut self, factors: &Factors<'_>, modulus: &Modulus<u32>, scale: f64) -> Result<(), CkksError> {
+    /// Residues modulo one prime, in place of the coefficients, → slots.
+    pub(super) fn decode(
+        &mut self,
+        factors: &Factors<'_>,
+        modulus: &Modulus<u32>,
+        scale: f64,
+    ) -> Result<(), CkksError> {
         crate::encode::check_scale(scale)?;
-        let (n, slots) = (1usize << self.log_n, self.slots());
+        // As many bits as there are between the largest slot, with as much again for errors, and 2^30; may be less than 0.
+        let headroom = SLOT_BITS - self.exponent - exponent(scale) - 1;
+        let (up, down) = (headroom.clamp(0, 29) as u32, (-headroom).clamp(0, 29) as u32);
+        self.unit = libm::scalbn(1.0 / scale, down as i32 - up as i32);
         let half = modulus.value() >> 1;
-        // Upwards, double k overwrites words 2k and 2k + 1; residue k stands at 2N + k, which is read before.
-        for k in 0..n {
-            let residue = self.work.get(2 * n + k).copied().unwrap_or(0);
-            let negative = half.wrapping_sub(residue) >> 31;
-            let centred = residue as i32 - (modulus.value() & negative.wrapping_neg()) as i32;
-            let (doubles, _) = self.work.as_chunks_mut::<2>();
-            if let Some(double) = doubles.get_mut(k) {
-                store(double, f64::from(centred) / scale);
-            }
+        let (re, im) = self.halves();
+        for x in re.iter_mut().chain(im.iter_mut()) {
+            let negative = half.wrapping_sub(*x) >> 31;
+            let centred = x.wrapping_sub(modulus.value() & negative.wrapping_neg()) as i32;
+            *x = (centred.wrapping_shl(up) >> down) as u32;
         }
-        let (doubles, _) = self.work.as_chunks_mut::<2>();
-        let (re, im) = doubles.split_at_mut(slots);
-        let im = im.get_mut(..slots).unwrap_or_default();
-        for depth in 0..slots.ilog2() {
-            for_each_node(factors, depth, re, im, |u_re, u_im, low, high| {
-                let (high_re, high_im) = (load(high.0), load(high.1));
-                let t_re = high_re * u_re - high_im * u_im;
-                let t_im = high_re * u_im + high_im * u_re;
-                let (low_re, low_im) = (load(low.0), load(low.1));
-                store(high.0, low_re - t_re);
-                store(high.1, low_im - t_im);
-                store(low.0, low_re + t_re);
-                store(low.1, low_im + t_im);
-            });
-        }
+        coefficients_to_slots(factors, re, im);
         Ok(())
+    }
+
+    /// Real and imaginary parts.
+    fn halves(&mut self) -> (&mut [u32], &mut [u32]) {
+        let slots = self.slots();
+        let words = self.work.get_mut(..2 * slots).unwrap_or_default();
+        words.split_at_mut(slots)
     }
 }
 
@@ -142,49 +152,7 @@ impl Drop for Slots<'_> {
     }
 }
 
-type Double = [u32; 2];
-
-#[inline(always)]
-fn load(double: &Double) -> f64 {
-    f64::from_bits(u64::from(double[0]) | u64::from(double[1]) << 32)
-}
-
-#[inline(always)]
-fn store(double: &mut Double, value: f64) {
-    let bits = value.to_bits();
-    *double = [bits as u32, (bits >> 32) as u32];
-}
-
-/// Visits the butterflies (u, low, high) of all nodes at one depth of the splitting tree, as [`crate::Encoder`] does.
-#[inline(always)]
-fn for_each_node(
-    factors: &Factors<'_>,
-    depth: u32,
-    re: &mut [Double],
-    im: &mut [Double],
-    butterfly: impl Fn(f64, f64, (&mut Double, &mut Double), (&mut Double, &mut Double)),
-) {
-    let size = re.len() >> depth;
-    let mut previous = (1.0, 0.0);
-    for (place, (re, im)) in re.chunks_exact_mut(size).zip(im.chunks_exact_mut(size)).enumerate() {
-        let (u_re, u_im) = match factors {
-            Factors::Stored(table) => {
-                let (cos, sin) = table.split_at(table.len() / 2);
-                let node = (1 << depth) + place;
-                (cos.get(node).copied().unwrap_or(0.0), sin.get(node).copied().unwrap_or(0.0))
-            }
-            // 5^(2^(depth−1)) is 1 + 2^(depth+1), plus 2^(depth+2) from depth 2 on, modulo 2^(depth+3): an odd node is its
-            // left neighbour turned by a quarter, to the left at depth 1 and to the right below.
-            Factors::Computed if place % 2 == 1 && depth == 1 => (-previous.1, previous.0),
-            Factors::Computed if place % 2 == 1 => (previous.1, -previous.0),
-            Factors::Computed => unit_root(power_of_5(reverse(place as u32, depth) as u64, depth + 3), depth + 3),
-        };
-        previous = (u_re, u_im);
-        let (low_re, high_re) = re.split_at_mut(size / 2);
-        let (low_im, high_im) = im.split_at_mut(size / 2);
-        let low = low_re.iter_mut().zip(low_im);
-        for (low, high) in low.zip(high_re.iter_mut().zip(high_im)) {
-            butterfly(u_re, u_im, low, high);
-        }
-    }
+/// ⌊log2 |x|⌋ of a normal number; below all others for 0.
+fn exponent(x: f64) -> i32 {
+    (x.to_bits() >> FRACTION_BITS & 0x7ff) as i32 - BIAS
 }

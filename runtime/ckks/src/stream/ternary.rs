@@ -27,8 +27,15 @@ impl<'m> Ternary<'m> {
     /// Memory for a polynomial that is sampled later.
     pub fn empty(log_n: u32, memory: &'m mut [u32]) -> Result<Self, CkksError> {
         super::checked_degree(log_n)?;
-        crate::error::exactly("memory of a ternary polynomial", memory, Self::memory_words(log_n))?;
-        Ok(Self { log_n, packed: memory })
+        crate::error::exactly(
+            "memory of a ternary polynomial",
+            memory,
+            Self::memory_words(log_n),
+        )?;
+        Ok(Self {
+            log_n,
+            packed: memory,
+        })
     }
 
     /// The secret of a seed, as [`crate::SecretKey::from_seed`].

@@ -1,17 +1,11 @@
 //! A whole key switch at once, with as few passes over memory as there can be.
 
 use super::digits::Digits;
-use super::product::Key;
+use super::product::{Key, Product};
 use crate::context::Context;
 use crate::division::Division;
-use cipherloom_ring::{Word, automorphism, basis, parallel};
+use cipherloom_ring::{Word, basis, parallel};
 
-/// Limbs that are divided away and handled together: few, since there are few to spread over threads.
-const DROPPED_GROUP: usize = if cfg!(feature = "parallel") {
-    2
-} else {
-    basis::GROUP
-};
 /// Polynomials of a key, and of what is switched with it.
 const PAIR: usize = 2;
 
@@ -30,84 +24,136 @@ pub(super) struct Switch<'a, W> {
     pub key: Key<'a, W>,
 }
 
+impl<W: Word> Switch<'_, W> {
+    /// Begins with the limb at a position of φ(sums of digits times keys + P·addends), whose raised digits are `raised`.
+    fn begin(
+        &self,
+        ctx: &Context<'_, W>,
+        digits: &Digits<'_, W>,
+        position: usize,
+        raised: &mut [W],
+    ) -> Product<'_, W> {
+        digits.begin_transform(ctx, position, raised);
+        Product::new(ctx, self.level, position, self.key, self.element, self.addends)
+    }
+}
+
 /// dst = the result of a key switch, degree 1, `kept` limbs in each polynomial.
 ///
 /// First the limbs that are divided away, which the division needs as a whole; then, limb by limb, the others and what
 /// becomes of them. Scratch, checked by the callers: [`crate::scratch::relinearize_scratch`].
 pub(super) fn switch<W: Word>(ctx: &Context<'_, W>, job: Switch<'_, W>, dst: &mut [W], scratch: &mut [W]) {
     let n = ctx.degree();
-    let log_n = ctx.parameters.log_n;
     let Switch { level, kept, .. } = job;
     let limbs = ctx.parameters.digits(level);
     let dropped = ctx.primes_from(level, kept);
     let (raised, scratch) = scratch.split_at_mut(ctx.parameters.qp_words(level, limbs - 1));
     let (tails, scratch) = scratch.split_at_mut(PAIR * dropped.len() * n);
     let (wraps, scratch) = scratch.split_at_mut(PAIR * n);
-    let (scaled, sums) = scratch.split_at_mut((level + 1 + limbs) * n);
-    let digits = Digits::new(ctx, level, job.polynomial, scaled);
-    let products = |position: usize, raised: &mut [W], sums: [&mut [W]; PAIR]| {
-        digits.transform(ctx, position, raised);
-        let factors = digits.limbs(ctx, position, raised);
-        job.key.products(ctx, level, position, factors, job.addends, sums);
-    };
+    let digits = Digits::new(ctx, level, job.polynomial, scratch);
 
-    let (raised_kept, raised_dropped) = raised.split_at_mut(kept * limbs * n);
     let (tail0, tail1) = tails.split_at_mut(dropped.len() * n);
-    let parts = [
-        (raised_dropped, DROPPED_GROUP * limbs * n),
-        (tail0, DROPPED_GROUP * n),
-        (tail1, DROPPED_GROUP * n),
-        (&mut *sums, PAIR * n),
-    ];
-    parallel::for_each_chunk_4(parts, |index, [raised, tail0, tail1, sums]| {
-        let first = kept + index * DROPPED_GROUP;
-        digits.raise(ctx, first, raised);
-        let (sum0, sum1) = sums.split_at_mut(n);
-        let tails = tail0.chunks_exact_mut(n).zip(tail1.chunks_exact_mut(n));
-        for ((position, (tail0, tail1)), raised) in
-            (first..).zip(tails).zip(raised.chunks_exact_mut(limbs * n))
-        {
-            let Some(element) = job.element else {
-                products(position, raised, [tail0, tail1]);
-                continue;
-            };
-            products(position, raised, [sum0, sum1]);
-            automorphism::apply_ntt(log_n, element, tail0, sum0);
-            automorphism::apply_ntt(log_n, element, tail1, sum1);
-        }
-    });
+    for_each_share(
+        ctx,
+        limbs,
+        dropped.len(),
+        raised,
+        [tail0, tail1],
+        |first, raised, [tail0, tail1]| {
+            let first = kept + first;
+            digits.raise(ctx, first, raised);
+            let tails = tail0.chunks_exact_mut(n).zip(tail1.chunks_exact_mut(n));
+            for ((position, raised), (tail0, tail1)) in
+                (first..).zip(raised.chunks_exact_mut(limbs * n)).zip(tails)
+            {
+                let product = job.begin(ctx, &digits, position, raised);
+                for block in 0..ctx.ring.ntt_blocks() {
+                    let next = |digit| product.key_block(ctx, digit, block + 1);
+                    let words = digits.end_transform(ctx, position, block, raised, next);
+                    product.for_each_tile(
+                        ctx,
+                        ctx.block(block),
+                        words.iter().copied(),
+                        |polynomial, columns, words| {
+                            let tail = if polynomial == 0 { &mut *tail0 } else { &mut *tail1 };
+                            tail[columns].copy_from_slice(words);
+                        },
+                    );
+                }
+            }
+        },
+    );
 
     let division = Division::in_place(ctx, dropped, tails, wraps);
     let (dst0, dst1) = dst.split_at_mut(kept * n);
-    let group = basis::GROUP;
-    let parts = [
-        (raised_kept, group * limbs * n),
-        (dst0, group * n),
-        (dst1, group * n),
-        (sums, 3 * n),
-    ];
-    parallel::for_each_chunk_4(parts, |index, [raised, dst0, dst1, sums]| {
-        let first = index * group;
-        digits.raise(ctx, first, raised);
-        division.remainders(ctx, 0, first, dst0);
-        division.remainders(ctx, 1, first, dst1);
-        let (sum0, sums) = sums.split_at_mut(n);
-        let (sum1, moved) = sums.split_at_mut(n);
-        let pairs = dst0.chunks_exact_mut(n).zip(dst1.chunks_exact_mut(n));
-        for ((position, (dst0, dst1)), raised) in (first..).zip(pairs).zip(raised.chunks_exact_mut(limbs * n))
-        {
-            products(position, raised, [sum0, sum1]);
-            for (dst, sum) in [(dst0, &*sum0), (dst1, &*sum1)] {
-                let result = match job.element {
-                    Some(element) => {
-                        let moved = &mut moved[..n];
-                        automorphism::apply_ntt(log_n, element, moved, sum);
-                        &*moved
-                    }
-                    None => sum,
-                };
-                division.finish(ctx, position, dst, result);
+    for_each_share(
+        ctx,
+        limbs,
+        kept,
+        raised,
+        [dst0, dst1],
+        |first, raised, [dst0, dst1]| {
+            digits.raise(ctx, first, raised);
+            division.remainders(ctx, 0, first, dst0);
+            division.remainders(ctx, 1, first, dst1);
+            let pairs = dst0.chunks_exact_mut(n).zip(dst1.chunks_exact_mut(n));
+            for ((position, raised), (dst0, dst1)) in
+                (first..).zip(raised.chunks_exact_mut(limbs * n)).zip(pairs)
+            {
+                ctx.ring.ntt_forward(position, dst0);
+                ctx.ring.ntt_forward(position, dst1);
+                let product = job.begin(ctx, &digits, position, raised);
+                for block in 0..ctx.ring.ntt_blocks() {
+                    let columns = product.destination(ctx, &ctx.block(block));
+                    let index = columns.start / columns.len();
+                    ctx.ring
+                        .ntt_forward_block(position, index, &mut dst0[columns.clone()]);
+                    ctx.ring.ntt_forward_block(position, index, &mut dst1[columns]);
+                    let next = |digit| product.key_block(ctx, digit, block + 1);
+                    let words = digits.end_transform(ctx, position, block, raised, next);
+                    product.for_each_tile(
+                        ctx,
+                        ctx.block(block),
+                        words.iter().copied(),
+                        |polynomial, columns, words| {
+                            let dst = if polynomial == 0 { &mut *dst0 } else { &mut *dst1 };
+                            division.finish(ctx, position, &mut dst[columns], words);
+                        },
+                    );
+                }
             }
+        },
+    );
+}
+
+/// Positions whose digits are raised at once: the more, the less often the digits are read; the fewer, the nearer a raised
+/// limb still is when it is transformed.
+pub(super) const GROUP: usize = if basis::MAX_GROUP < 9 { basis::MAX_GROUP } else { 9 };
+
+/// Shares `count` positions of two results among the threads, and calls `f(first, raised, limbs of the results)` for a few
+/// positions from the one that counts as `first` on. Each thread uses the same part of `raised`, with so many limbs for
+/// each position, again and again, so that it stays in a cache.
+fn for_each_share<W: Word>(
+    ctx: &Context<'_, W>,
+    limbs: usize,
+    count: usize,
+    raised: &mut [W],
+    [results0, results1]: [&mut [W]; PAIR],
+    f: impl Fn(usize, &mut [W], [&mut [W]; PAIR]) + Send + Sync,
+) {
+    let n = ctx.degree();
+    let share = count.div_ceil(parallel::threads());
+    let group = share.div_ceil(share.div_ceil(GROUP));
+    let parts = [
+        (raised, share * limbs * n),
+        (results0, share * n),
+        (results1, share * n),
+    ];
+    parallel::for_each_chunk_3(parts, |index, [raised, results0, results1]| {
+        let groups = results0.chunks_mut(group * n).zip(results1.chunks_mut(group * n));
+        for (i, (results0, results1)) in groups.enumerate() {
+            let raised = &mut raised[..results0.len() * limbs];
+            f(index * share + i * group, raised, [results0, results1]);
         }
     });
 }

@@ -16,16 +16,25 @@ impl<W: Word, K: Keys<W>> Machine<'_, W, K> {
         let range = self.value(dst, usize::from(level), 0, basis)?;
         let constant = self.plan.constant(a as usize).ok_or(Fault::Missing("constant"))?;
         let slots = self.context.parameters.slots();
-        let (re, rest) = self.slots.split_at_mut_checked(slots).ok_or(Fault::Bounds)?;
-        let (im, scratch) = rest.split_at_mut_checked(slots).ok_or(Fault::Bounds)?;
+        let values = self.slots.get_mut(..2 * slots).ok_or(Fault::Bounds)?;
+        let (re, im) = values.split_at_mut(slots);
         constant.fill(re, im);
         let dst = self.buffers.get_mut(range).ok_or(Fault::Bounds)?;
         let (context, level, scale) = (self.context, usize::from(level), constant.scale());
-        let encoder = self.encoder;
-        match constant.is_complex() {
-            true => encoder.encode_complex(context, re, im, scale, level, basis, dst, scratch)?,
-            false => encoder.encode_real(context, re, scale, level, basis, dst, scratch)?,
-        }
+        self.encoder
+            .encode_in_place(context, values, scale, level, basis, dst)?;
+        Ok(())
+    }
+
+    pub(super) fn trivial(&mut self, instruction: Instruction) -> Result<(), Fault> {
+        let level = usize::from(instruction.level);
+        let to = self.value(instruction.dst, level, 1, Basis::Q)?;
+        let plaintext = self.operand(instruction.a, level, 0, Basis::Q)?;
+        let (dst, sources) = take(self.buffers, to)?;
+        let plaintext = sources.get(plaintext)?;
+        let (c0, c1) = dst.split_at_mut_checked(plaintext.len()).ok_or(Fault::Bounds)?;
+        c0.copy_from_slice(plaintext);
+        c1.fill(W::ZERO);
         Ok(())
     }
 

@@ -41,7 +41,7 @@ impl<W: Word, K: Keys<W>> Machine<'_, W, K> {
                     words, element, cap, ..
                 }),
             ) => {
-                switch::rotate_acc(context, level, element, words, cap, dst, src, init, self.scratch)?;
+                switch::rotate_acc(context, level, element, words, cap, dst, src, init)?;
             }
             (_, None) => switch::mod_down(context, level, dst, src, self.scratch)?,
         }

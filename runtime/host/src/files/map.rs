@@ -30,4 +30,6 @@ pub(super) fn release(map: &Mmap, range: Range<usize>) {
         // that is refused, nothing is lost but memory.
         let _ = unsafe { map.unchecked_advise_range(UncheckedAdvice::DontNeed, range.start, range.len()) };
     }
+    #[cfg(not(unix))]
+    let _ = (map, range);
 }

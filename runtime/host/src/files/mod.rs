@@ -10,6 +10,6 @@ pub(crate) use container::{Kind, Owner};
 pub(crate) use reader::Container;
 pub(crate) use record::{
     CiphertextHeader, Form, ciphertext_place, full_record, key_record, read_full, read_key, read_seeded,
-    seeded_record,
+    packed_seeded_record, seeded_record,
 };
 pub(crate) use writer::{Writer, seal_of};

@@ -59,6 +59,11 @@ fn ciphertext_bytes(parameters: &Parameters, level: usize, form: Form) -> usize 
     CIPHERTEXT_HEADER_BYTES + payload
 }
 
+/// A record of the seed of c1 and of c0, which is packed already.
+pub(crate) fn packed_seeded_record(header: CiphertextHeader, seed: &[u8; 32], packed: &[u8]) -> Vec<u8> {
+    [&header.to_bytes()[..], seed, packed].concat()
+}
+
 /// A record of c0 and the seed of c1.
 pub(crate) fn seeded_record(
     context: &Context<'_, u64>,

@@ -1,6 +1,8 @@
 //! A toy plan with every kind of port, its data, and what must come out.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub mod closed_loop;
+
 use cipherloom_host::*;
 use cipherloom_plan::Op;
 use cipherloom_plan::data::*;

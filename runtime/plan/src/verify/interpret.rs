@@ -245,6 +245,7 @@ impl<'c, 'p> Interpreter<'c, 'p> {
                 let constant = self.plan.constant(a as usize);
                 (plaintext, constant.map_or(0.0, |constant| constant.scale()))
             }
+            Op::Trivial => (FRESH, self.take(a, plaintext, level)?),
             Op::Add | Op::Sub => (linear, self.take_equal((a, linear), (b, linear), level)?),
             Op::AddPlain | Op::SubPlain => (linear, self.take_equal((a, linear), (b, plaintext), level)?),
             Op::Neg | Op::MulI => (linear, self.take(a, linear, level)?),

@@ -31,8 +31,12 @@ type LimbMut<'a> = &'a mut [u64];
 /// [`MIN_VECTOR_LOG_DEGREE`](super::MIN_VECTOR_LOG_DEGREE) on.
 pub(super) static KERNELS: Kernels<u64> = Kernels {
     prepare_roots: ntt::prepare_roots,
-    ntt_forward: entry!(ntt::forward(table: &NttTable<'_, u64>, limb: LimbMut<'_>)),
-    ntt_inverse: entry!(ntt::inverse(table: &NttTable<'_, u64>, limb: LimbMut<'_>)),
+    ntt_forward_outer: entry!(ntt::forward_outer(table: &NttTable<'_, u64>, limb: LimbMut<'_>)),
+    ntt_forward_block: entry!(ntt::forward_block(
+        table: &NttTable<'_, u64>, index: usize, block: LimbMut<'_>, ahead: [Limb<'_>; 2]
+    )),
+    ntt_inverse_block: entry!(ntt::inverse_block(table: &NttTable<'_, u64>, index: usize, block: LimbMut<'_>)),
+    ntt_inverse_outer: entry!(ntt::inverse_outer(table: &NttTable<'_, u64>, limb: LimbMut<'_>)),
     add: entry!(pointwise::add(m: M<'_>, dst: LimbMut<'_>, a: Limb<'_>, b: Limb<'_>)),
     add_assign: entry!(pointwise::add_assign(m: M<'_>, dst: LimbMut<'_>, a: Limb<'_>)),
     sub: entry!(pointwise::sub(m: M<'_>, dst: LimbMut<'_>, a: Limb<'_>, b: Limb<'_>)),
@@ -53,9 +57,6 @@ pub(super) static KERNELS: Kernels<u64> = Kernels {
     )),
     inner_product_2: entry!(pointwise::inner_product_2(
         m: M<'_>, dst: [LimbMut<'_>; 2], terms: &[Term2<'_, u64>], start: [Start<'_, u64>; 2]
-    )),
-    permute_sub_from_mul_scalar_assign: entry!(pointwise::permute_sub_from_mul_scalar_assign(
-        m: M<'_>, log_n: u32, element: u32, dst: LimbMut<'_>, src: Limb<'_>, s: u64
     )),
     prefetch,
     combine: entry!(basis::combine(

@@ -40,8 +40,10 @@ macro_rules! entry {
 /// [`MIN_VECTOR_LOG_DEGREE`](super::MIN_VECTOR_LOG_DEGREE) on.
 pub(super) static KERNELS: Kernels<u64> = Kernels {
     prepare_roots: ntt::prepare_roots,
-    ntt_forward: entry!(ntt::forward(table, limb)),
-    ntt_inverse: entry!(ntt::inverse(table, limb)),
+    ntt_forward_outer: entry!(ntt::forward_outer(table, limb)),
+    ntt_forward_block: entry!(ntt::forward_block(table, index, block, ahead)),
+    ntt_inverse_block: entry!(ntt::inverse_block(table, index, block)),
+    ntt_inverse_outer: entry!(ntt::inverse_outer(table, limb)),
     add: entry!(pointwise::add(m, dst, a, b)),
     add_assign: entry!(pointwise::add_assign(m, dst, a)),
     sub: entry!(pointwise::sub(m, dst, a, b)),
@@ -62,9 +64,6 @@ pub(super) static KERNELS: Kernels<u64> = Kernels {
     lift_signed: entry!(pointwise::lift_signed(m, dst, a)),
     permute: entry!(permute::permute(log_n, element, start, dst, src)),
     permute_add_assign: entry!(permute::permute_add_assign(m, log_n, element, start, dst, src)),
-    permute_sub_from_mul_scalar_assign: entry!(permute::permute_sub_from_mul_scalar_assign(
-        m, log_n, element, dst, src, s
-    )),
     prefetch: super::avx2::prefetch,
     combine: entry!(basis::combine(combinations, source)),
     count_wraps: entry!(basis::count_wraps(wraps, rows, reciprocals)),

@@ -11,8 +11,10 @@ use super::{Kernels, portable};
 /// [`MIN_VECTOR_LOG_DEGREE`](super::MIN_VECTOR_LOG_DEGREE) on.
 pub(super) static KERNELS: Kernels<u64> = Kernels {
     prepare_roots: ntt::prepare_roots,
-    ntt_forward: ntt::forward::<Registers>,
-    ntt_inverse: ntt::inverse::<Registers>,
+    ntt_forward_outer: ntt::forward_outer::<Registers>,
+    ntt_forward_block: ntt::forward_block::<Registers>,
+    ntt_inverse_block: ntt::inverse_block::<Registers>,
+    ntt_inverse_outer: ntt::inverse_outer::<Registers>,
     add: pointwise::add::<Registers>,
     add_assign: pointwise::add_assign::<Registers>,
     sub: pointwise::sub::<Registers>,
@@ -26,7 +28,6 @@ pub(super) static KERNELS: Kernels<u64> = Kernels {
     sub_from_mul_scalar_assign: pointwise::sub_from_mul_scalar_assign::<Registers>,
     inner_product: pointwise::inner_product::<Registers>,
     inner_product_2: pointwise::inner_product_2::<Registers>,
-    permute_sub_from_mul_scalar_assign: pointwise::permute_sub_from_mul_scalar_assign::<Registers>,
     combine: basis::combine::<Registers>,
     ..portable::kernels()
 };

@@ -16,8 +16,10 @@ const LANES: usize = 4;
 pub(super) const fn kernels<W: Word>() -> Kernels<W> {
     Kernels {
         prepare_roots: ntt::prepare_roots,
-        ntt_forward: ntt::forward,
-        ntt_inverse: ntt::inverse,
+        ntt_forward_outer: ntt::forward_outer,
+        ntt_forward_block: ntt::forward_block,
+        ntt_inverse_block: ntt::inverse_block,
+        ntt_inverse_outer: ntt::inverse_outer,
         add: pointwise::add,
         add_assign: pointwise::add_assign,
         sub: pointwise::sub,
@@ -38,7 +40,6 @@ pub(super) const fn kernels<W: Word>() -> Kernels<W> {
         lift_signed: pointwise::lift_signed,
         permute: permute::permute,
         permute_add_assign: permute::permute_add_assign,
-        permute_sub_from_mul_scalar_assign: permute::permute_sub_from_mul_scalar_assign,
         prefetch: |_| {},
         combine: basis::combine,
         count_wraps: basis::count_wraps,

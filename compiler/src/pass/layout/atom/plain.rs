@@ -119,13 +119,10 @@ impl Packer<'_> {
 
     /// Sum with one number for each step, in all slots: none stays zero.
     fn add_steps(&mut self, atom: &Atom, values: &[f64]) -> Atom {
-        let lanes = atom.lanes.iter().map(|&lane| {
-            if lane == Lane::First {
-                Lane::Partial
-            } else {
-                lane
-            }
-        });
+        let lanes = atom
+            .lanes
+            .iter()
+            .map(|&lane| if lane == Lane::First { Lane::Partial } else { lane });
         Atom {
             lanes: lanes.collect(),
             clean: !self.is_padded(&atom.lanes),

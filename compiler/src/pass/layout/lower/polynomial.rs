@@ -20,10 +20,6 @@ impl Lowering<'_> {
         };
         let (coefficient, atom) = self.materialise(op.operands[0])?;
         let mut atom = self.atoms[atom].clone();
-        if atom.lanes.contains(&Lane::Partial) {
-            // What stands beside the value may be large, and a polynomial would make it larger than the modulus.
-            atom = self.packer.mask(&atom, 1.0);
-        }
         let bounded = polynomial.low.is_finite() && polynomial.high.is_finite();
         let half = if bounded {
             0.5 * (polynomial.high - polynomial.low)
@@ -40,7 +36,7 @@ impl Lowering<'_> {
             PolynomialBasis::Monomial => {
                 let near = !bounded || polynomial_reach / coefficient.abs() <= UNIT_SLACK;
                 let unit = if near { coefficient } else { polynomial_reach };
-                atom = self.packer.scale(&atom, ratio(coefficient, unit));
+                atom = self.brought(&atom, ratio(coefficient, unit));
                 (
                     Powers::Monomial,
                     unit,
@@ -48,7 +44,7 @@ impl Lowering<'_> {
                 )
             }
             PolynomialBasis::Chebyshev => {
-                atom = self.packer.scale(&atom, ratio(coefficient, half));
+                atom = self.brought(&atom, ratio(coefficient, half));
                 if middle != 0.0 {
                     atom = self.add_number(&atom, -middle / half);
                 }
@@ -107,6 +103,16 @@ impl Lowering<'_> {
         }
         self.set_atom(op, 1.0, result);
         Ok(())
+    }
+
+    /// The argument times a factor. What stands beside a value may be large, and a polynomial would make it larger than the
+    /// modulus: the same product masks it away.
+    fn brought(&mut self, atom: &Atom, factor: f64) -> Atom {
+        if atom.lanes.contains(&Lane::Partial) {
+            self.packer.mask(atom, factor)
+        } else {
+            self.packer.scale(atom, factor)
+        }
     }
 
     fn add_number(&mut self, atom: &Atom, number: f64) -> Atom {

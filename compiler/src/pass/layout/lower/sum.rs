@@ -10,6 +10,9 @@ use crate::ir::{OpData, Opcode, Value};
 
 /// A form with more terms is made before it grows further.
 const MOST_TERMS: usize = 4;
+/// The largest slot of a tensor whose range is known should be at least so large, and no larger than the other.
+const SMALLEST_SLOT: f64 = 1.0 / 16_384.0;
+const LARGEST_SLOT: f64 = 1_048_576.0;
 /// No term of a sum is multiplied by more than this to spare another its product.
 const MOST_FACTOR: f64 = 1024.0;
 
@@ -101,15 +104,15 @@ impl Lowering<'_> {
             ));
         };
         let made = match (form.terms.as_slice(), &form.constant) {
-            (&[(coefficient, atom)], None) if !self.is_masked_anyway(atom, value) => (coefficient, atom),
-            (&[(coefficient, atom)], Some(constant)) if !self.is_masked_anyway(atom, value) => {
+            (&[(coefficient, atom)], None) if self.stays(coefficient, atom, value) => (coefficient, atom),
+            (&[(coefficient, atom)], Some(constant)) if self.stays(coefficient, atom, value) => {
                 let atom = self.atoms[atom].clone();
                 let dims = self.dims(value);
                 let atom = self.packer.add_public(&atom, constant, &dims, 1.0 / coefficient);
                 (coefficient, self.atom(atom))
             }
             _ => {
-                let common = self.common_factor(&form, self.hints[value.index()]);
+                let common = self.common_factor(&form, value);
                 let mut sum: Option<Atom> = None;
                 // A difference needs a first term that is not subtracted.
                 let mut terms = form.terms.clone();
@@ -141,17 +144,37 @@ impl Lowering<'_> {
         Ok(made)
     }
 
+    /// Whether an atom is good as it is, with the coefficient outside.
+    fn stays(&self, coefficient: f64, atom: AtomId, value: Value) -> bool {
+        !self.is_masked_anyway(atom, value) && self.is_in_reach(coefficient, value)
+    }
+
+    /// Whether slots are neither so small that errors drown them nor so large that they drown the modulus, if the factor
+    /// is left outside: products of products drive it away from 1 quickly.
+    fn is_in_reach(&self, factor: f64, value: Value) -> bool {
+        let Some((low, high)) = self.tensor_type(value).range else {
+            return true;
+        };
+        let largest = low.abs().max(high.abs());
+        let slot = largest / factor.abs();
+        largest == 0.0 || (SMALLEST_SLOT..=LARGEST_SLOT).contains(&slot)
+    }
+
     /// Whether a product with a mask comes soon, so that the factor that is wished for can be had with it.
     fn is_masked_anyway(&self, atom: AtomId, value: Value) -> bool {
         self.atoms[atom].lanes.contains(&Lane::Partial) && self.hints[value.index()].is_some()
     }
 
     /// The factor to leave outside a sum: that which makes it shallowest, then that which spares most products.
-    fn common_factor(&self, form: &Form, hint: Option<f64>) -> f64 {
-        let candidates = hint
+    fn common_factor(&self, form: &Form, value: Value) -> f64 {
+        let range = self.tensor_type(value).range;
+        let largest = range.map(|(low, high)| low.abs().max(high.abs()));
+        let candidates = self.hints[value.index()]
             .into_iter()
             .chain(form.terms.iter().map(|term| term.0))
-            .chain([1.0]);
+            .chain([1.0])
+            .chain(largest.filter(|&largest| largest > 0.0 && !self.is_in_reach(1.0, value)))
+            .filter(|&candidate| self.is_in_reach(candidate, value));
         let cost = |common: f64| {
             let mut depth = 0;
             let mut products = 0;

@@ -9,8 +9,8 @@ use core::arch::x86_64::*;
 use core::ops::Range;
 
 use super::{
-    Field, LANES, RADIX_BITS, add_if_negative, inverse_of_q, load, low_bits, multiply_high, multiply_low,
-    prefetch, prefetch_line, radix, splat, store, subtract_once,
+    Field, LANES, RADIX_BITS, add_if_negative, inverse_of_q, load, multiply_high, multiply_low, prefetch,
+    prefetch_line, radix, splat, store, subtract_once,
 };
 use crate::MAX_PRIMES;
 use crate::kernels::{Combination, Reciprocal, Rows, tiles};

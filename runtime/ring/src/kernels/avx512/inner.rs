@@ -48,19 +48,33 @@ fn sums_of_products<'a, const SUMS: usize>(
 ) {
     let field = Field::new(m);
     let lazy = lazy_products(m);
-    let start = start.map(|start| match start {
+    let beginning = start.map(|start| match start {
         Start::Zero => Beginning::Zero,
         Start::Destination => Beginning::Destination,
         Start::Scaled(a, s) => Beginning::Scaled(a, splat(s)),
     });
     let len = dst.iter().map(|dst| dst.len()).min().unwrap_or(0);
     let blocks_end = len - len % (VECTORS * LANES);
+    let vectors_end = len - len % LANES;
     let mut dst = dst;
     for first in (0..blocks_end).step_by(VECTORS * LANES) {
-        sums_block::<SUMS, VECTORS>(&field, lazy, &mut dst, terms.clone(), &start, first);
+        sums_block::<SUMS, VECTORS>(&field, lazy, &mut dst, terms.clone(), &beginning, first);
     }
-    for first in (blocks_end..len).step_by(LANES) {
-        sums_block::<SUMS, 1>(&field, lazy, &mut dst, terms.clone(), &start, first);
+    for first in (blocks_end..vectors_end).step_by(LANES) {
+        sums_block::<SUMS, 1>(&field, lazy, &mut dst, terms.clone(), &beginning, first);
+    }
+    for column in vectors_end..len {
+        for (k, (dst, start)) in dst.iter_mut().zip(start).enumerate() {
+            let product = |a: &[u64], b: &[u64]| Some((*a.get(column)?, *b.get(column)?));
+            let Some(d) = dst.get_mut(column) else { return };
+            let sum = match start {
+                Start::Zero => 0,
+                Start::Destination => *d,
+                Start::Scaled(a, s) => a.get(column).map_or(0, |&a| m.mul(a, s)),
+            };
+            let products = terms.clone().filter_map(|(a, b)| product(a, b[k]));
+            *d = products.fold(sum, |sum, (a, b)| m.mul_add(a, b, sum));
+        }
     }
 }
 
@@ -71,22 +85,10 @@ enum Beginning<'a> {
     Scaled(&'a [u64], __m512i),
 }
 
-/// VECTORS vectors of a slice from word `first` on; zeros beyond its end.
+/// VECTORS vectors of a slice from word `first` on.
 #[inline]
-#[target_feature(enable = "avx512f")]
-fn load_columns<const VECTORS: usize>(x: &[u64], first: usize) -> [__m512i; VECTORS] {
-    let x = x.get(first..).unwrap_or_default();
-    if let Some(x) = x.as_chunks().0.first_chunk::<VECTORS>() {
-        return x.each_ref().map(|x| {
-            prefetch_line(x);
-            load(x)
-        });
-    }
-    let mut words = x.iter();
-    core::array::from_fn(|_| {
-        let vector: [u64; LANES] = core::array::from_fn(|_| words.next().copied().unwrap_or(0));
-        load(&vector)
-    })
+fn columns<const VECTORS: usize>(x: &[u64], first: usize) -> Option<&[[u64; LANES]; VECTORS]> {
+    x.get(first..first + VECTORS * LANES)?.as_chunks().0.first_chunk()
 }
 
 /// VECTORS vectors of some inner products from column `first` on, with their sums in registers.
@@ -102,14 +104,26 @@ fn sums_block<'a, const SUMS: usize, const VECTORS: usize>(
 ) {
     let mut high = [[splat(0); VECTORS]; SUMS];
     let mut low = high;
-    for (k, start) in start.iter().enumerate() {
+    for ((start, dst), (high, low)) in start.iter().zip(&*dst).zip(high.iter_mut().zip(&mut low)) {
         match start {
             Beginning::Zero => {}
-            Beginning::Destination => low[k] = load_columns(dst[k], first),
+            Beginning::Destination => {
+                let Some(d) = columns::<VECTORS>(dst, first) else {
+                    return;
+                };
+                for (low, d) in low.iter_mut().zip(d) {
+                    *low = load(d);
+                }
+            }
             Beginning::Scaled(a, s) => {
-                let a: [_; VECTORS] = load_columns(a, first);
-                high[k] = a.map(|a| multiply_high(splat(0), a, *s));
-                low[k] = a.map(|a| multiply_low(splat(0), a, *s));
+                let Some(a) = columns::<VECTORS>(a, first) else {
+                    return;
+                };
+                for ((high, low), a) in high.iter_mut().zip(low).zip(a) {
+                    prefetch_line(a);
+                    *high = multiply_high(*high, load(a), *s);
+                    *low = multiply_low(*low, load(a), *s);
+                }
             }
         }
     }
@@ -118,38 +132,39 @@ fn sums_block<'a, const SUMS: usize, const VECTORS: usize>(
     for (a, b) in terms {
         if room == 0 {
             room = lazy;
-            for (high, low) in high.iter_mut().flatten().zip(low.iter_mut().flatten()) {
-                let carry = _mm512_srli_epi64::<RADIX_BITS>(*low);
-                *low = low_bits(*low);
-                *high = field.reduce_lazy(_mm512_add_epi64(*high, carry));
+            for (high, low) in high.iter_mut().zip(&mut low) {
+                for (high, low) in high.iter_mut().zip(low) {
+                    let carry = _mm512_srli_epi64::<RADIX_BITS>(*low);
+                    *low = low_bits(*low);
+                    *high = field.reduce_lazy(_mm512_add_epi64(*high, carry));
+                }
             }
         }
         room -= 1;
-        let a: [_; VECTORS] = load_columns(a, first);
+        let Some(a) = columns::<VECTORS>(a, first) else {
+            return;
+        };
+        for a in a {
+            prefetch_line(a);
+        }
         for ((high, low), b) in high.iter_mut().zip(&mut low).zip(b) {
-            let b: [_; VECTORS] = load_columns(b, first);
+            let Some(b) = columns::<VECTORS>(b, first) else {
+                return;
+            };
             for (((high, low), a), b) in high.iter_mut().zip(low).zip(a).zip(b) {
+                prefetch_line(b);
+                let (a, b) = (load(a), load(b));
                 *high = multiply_high(*high, a, b);
                 *low = multiply_low(*low, a, b);
             }
         }
     }
-    for ((dst, high), low) in dst.iter_mut().zip(high).zip(low) {
-        let dst = dst.get_mut(first..).unwrap_or_default();
-        let (vectors, rest) = dst.as_chunks_mut();
-        let mut sums = high
-            .into_iter()
-            .zip(low)
-            .map(|(high, low)| field.reduce_sum(high, low));
-        for (d, sum) in vectors.iter_mut().zip(&mut sums) {
-            store(d, sum);
-        }
-        if let Some(sum) = sums.next() {
-            let mut words = [0; LANES];
-            store(&mut words, sum);
-            for (d, word) in rest.iter_mut().zip(words) {
-                *d = word;
-            }
+    for ((dst, high), low) in dst.iter_mut().zip(&high).zip(&low) {
+        let Some(dst) = dst.get_mut(first..first + VECTORS * LANES) else {
+            return;
+        };
+        for ((d, &high), &low) in dst.as_chunks_mut().0.iter_mut().zip(high).zip(low) {
+            store(d, field.reduce_sum(high, low));
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use core::arch::x86_64::*;
 
-use super::{Field, LANES, load, splat, store, subtract_once};
+use super::{LANES, load, splat, store, subtract_once};
 use crate::Modulus;
 use crate::kernels::portable::permute as portable;
 
@@ -119,25 +119,5 @@ pub(super) fn permute_add_assign(
     let q = splat(m.value());
     for_each(log_n, element, start, dst, src, |d, s| {
         store(d, subtract_once(_mm512_add_epi64(load(d), s), q));
-    });
-}
-
-#[target_feature(enable = "avx512f,avx512ifma")]
-pub(super) fn permute_sub_from_mul_scalar_assign(
-    m: &Modulus<u64>,
-    log_n: u32,
-    element: u32,
-    dst: &mut [u64],
-    src: &[u64],
-    s: u64,
-) {
-    if log_n < MIN_LOG_N {
-        return portable::permute_sub_from_mul_scalar_assign(m, log_n, element, dst, src, s);
-    }
-    let (field, factor) = (Field::new(m), Field::factor(m, s));
-    for_each(log_n, element, dst, src, |d, x| {
-        // In (0,2q): the product takes any word below 2^52.
-        let difference = _mm512_sub_epi64(_mm512_add_epi64(x, field.q), load(d));
-        store(d, field.multiply(difference, factor));
     });
 }

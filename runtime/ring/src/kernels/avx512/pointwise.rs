@@ -3,8 +3,8 @@
 use core::arch::x86_64::*;
 
 use super::{
-    Field, LANES, RADIX_BITS, add_if_negative, load, low_bits, multiply_high, multiply_low, prefetch_line,
-    splat, store, subtract_once,
+    Field, LANES, RADIX_BITS, add_if_negative, load, low_bits, multiply_high, multiply_low, splat, store,
+    subtract_once,
 };
 use crate::Modulus;
 use crate::kernels::portable::pointwise as portable;

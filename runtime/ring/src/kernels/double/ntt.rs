@@ -6,9 +6,6 @@ use super::{Factor, Field, LANES, Quad, factor, splat_factor};
 use crate::Modulus;
 use crate::kernels::NttTable;
 
-/// Bytes of a block that stays in the first-level cache of common machines.
-const CACHE_BYTES: usize = 1 << 15;
-
 /// Roots to the table of this backend.
 pub(in crate::kernels) fn prepare_roots(m: &Modulus<u64>, roots: &mut [u64], quotients: &mut [u64]) {
     for (root, quotient) in roots.iter_mut().zip(quotients) {
@@ -62,35 +59,50 @@ fn quarters(block: &mut [u64]) -> [&mut [[u64; LANES]]; 4] {
 }
 
 #[inline(always)]
-pub(in crate::kernels) fn forward<V: Quad>(table: &NttTable<'_, u64>, limb: &mut [u64]) {
+pub(in crate::kernels) fn forward_outer<V: Quad>(table: &NttTable<'_, u64>, limb: &mut [u64]) {
     let field = &Field::<V>::new(&table.modulus);
-    let n = limb.len();
-    // An odd number of stages starts with one alone; afterwards every pass is two stages.
-    let mut blocks = if n.trailing_zeros() % 2 == 1 {
+    let mut done = first_blocks(table.blocks);
+    if done == 2 {
         forward_first_stage(field, table, limb);
-        2
     } else {
         forward_pass::<V, INTEGERS>(field, table, 1, 1, limb);
+    }
+    while done < table.blocks {
+        forward_pass_from(field, table, reduces(table.blocks, done), done, done, limb);
+        done *= 4;
+    }
+}
+
+/// The blocks after the first pass: it has one stage if their number is odd, else two.
+fn first_blocks(blocks: usize) -> usize {
+    if blocks.trailing_zeros().is_multiple_of(2) {
         4
-    };
-    // Every other pass reduces.
-    let mut reduce = false;
-    while n / blocks * size_of::<u64>() > CACHE_BYTES {
-        forward_pass_from(field, table, reduce, blocks, blocks, limb);
-        reduce = !reduce;
-        blocks *= 4;
+    } else {
+        2
     }
-    for (i, block) in limb.chunks_exact_mut(n / blocks).enumerate() {
-        let (mut first, mut count) = (blocks + i, 1);
-        let mut reduce = reduce;
-        while block.len() > 4 * count {
-            forward_pass_from(field, table, reduce, first, count, block);
-            reduce = !reduce;
-            first *= 4;
-            count *= 4;
-        }
-        forward_last_pass(field, table, first, count, block);
+}
+
+/// Whether the pass on `done` blocks reduces: every other one, and not the second.
+fn reduces(blocks: usize, done: usize) -> bool {
+    (done / first_blocks(blocks)).trailing_zeros() % 4 == 2
+}
+
+#[inline(always)]
+pub(in crate::kernels) fn forward_block<V: Quad>(
+    table: &NttTable<'_, u64>,
+    index: usize,
+    block: &mut [u64],
+    _: [&[u64]; 2],
+) {
+    let field = &Field::<V>::new(&table.modulus);
+    let (mut first, mut count) = (table.blocks + index, 1);
+    while block.len() > 4 * count {
+        let reduce = reduces(table.blocks, table.blocks * count);
+        forward_pass_from(field, table, reduce, first, count, block);
+        first *= 4;
+        count *= 4;
     }
+    forward_last_pass(field, table, first, count, block);
 }
 
 /// The first stage alone, from integers in [0,q) to 1.7 units.
@@ -243,32 +255,30 @@ fn lane_twiddles<V: Quad>(
 }
 
 #[inline(always)]
-pub(in crate::kernels) fn inverse<V: Quad>(table: &NttTable<'_, u64>, limb: &mut [u64]) {
+pub(in crate::kernels) fn inverse_block<V: Quad>(table: &NttTable<'_, u64>, index: usize, block: &mut [u64]) {
     let field = &Field::<V>::new(&table.modulus);
-    let n = limb.len();
-    let odd = n.trailing_zeros() % 2 == 1;
-    let mut blocks = if odd { 2 } else { 4 };
-    while n / blocks * size_of::<u64>() > CACHE_BYTES {
-        blocks *= 4;
+    // Blocks are numbered backwards: block i of m has twiddle m + (m − 1 − i).
+    let first = 2 * table.blocks - 1 - index;
+    let mut count = block.len() / 4;
+    inverse_first_pass(field, table, first * count, count, block);
+    while count > 1 {
+        count /= 4;
+        inverse_pass(field, table, first * count, count, block);
     }
-    for (i, block) in limb.chunks_exact_mut(n / blocks).enumerate() {
-        // Blocks are numbered backwards: block i of m has twiddle m + (m − 1 − i).
-        let first = 2 * blocks - 1 - i;
-        let mut count = block.len() / 4;
-        inverse_first_pass(field, table, first * count, count, block);
-        while count > 1 {
-            count /= 4;
-            inverse_pass(field, table, first * count, count, block);
-        }
-    }
+}
+
+#[inline(always)]
+pub(in crate::kernels) fn inverse_outer<V: Quad>(table: &NttTable<'_, u64>, limb: &mut [u64]) {
+    let field = &Field::<V>::new(&table.modulus);
+    let mut blocks = table.blocks;
     while blocks > 4 {
         blocks /= 4;
         inverse_pass(field, table, blocks, blocks, limb);
     }
-    if odd {
-        inverse_last_stage(field, table, limb);
-    } else {
+    if blocks == 4 {
         inverse_last_pass(field, table, limb);
+    } else {
+        inverse_last_stage(field, table, limb);
     }
 }
 

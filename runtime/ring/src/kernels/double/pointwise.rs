@@ -3,7 +3,7 @@
 
 use super::{Field, LANES, Quad, splat_factor};
 use crate::Modulus;
-use crate::kernels::portable::{permute, pointwise as portable};
+use crate::kernels::portable::pointwise as portable;
 use crate::kernels::{Start, Term, Term2};
 
 /// Products of two residues in one lazy sum: the multiples of 2^50 in it stay below 2^103.
@@ -212,27 +212,6 @@ pub(in crate::kernels) fn inner_product_2<V: Quad>(
     start: [Start<'_, u64>; 2],
 ) {
     portable::inner_product_2_with(mul_scalar::<V>, inner_product::<V>, m, dst, terms, start);
-}
-
-#[inline(always)]
-pub(in crate::kernels) fn permute_sub_from_mul_scalar_assign<V: Quad>(
-    m: &Modulus<u64>,
-    log_n: u32,
-    element: u32,
-    dst: &mut [u64],
-    src: &[u64],
-    s: u64,
-) {
-    let (field, factor) = (Field::<V>::new(m), splat_factor(m, s));
-    permute::for_each(log_n, element, dst, src, |dst, src| {
-        for (d, x) in dst.as_chunks_mut().0.iter_mut().zip(src.as_chunks().0) {
-            let difference = V::load_integers(x).sub(V::load_integers(d));
-            field
-                .multiply(difference, factor)
-                .add_if_negative(field.q)
-                .store_integers(d);
-        }
-    });
 }
 
 /// The columns `start`… of [`inner_product`], as many as `dst` has, with their sums in registers.

@@ -5,14 +5,10 @@
 //! ψ^−bitrev(m+i) = −ψ^bitrev(m+(m−1−i)), the inverse reads the same table backwards within each stage and
 //! subtracts the other way round.
 //!
-//! Two stages make one pass over memory; once a block of the transform fits the first-level cache, all its remaining
-//! stages run before the next block is touched.
+//! Two stages make one pass over memory.
 
 use crate::kernels::NttTable;
 use crate::{Modulus, Word};
-
-/// Bytes of a block that stays in the first-level cache of common machines.
-const CACHE_BYTES: usize = 1 << 15;
 
 /// A root and its Shoup quotient.
 type Twiddle<W> = (W, W);
@@ -63,34 +59,34 @@ pub(super) fn prepare_roots<W: Word>(m: &Modulus<W>, roots: &mut [W], quotients:
     }
 }
 
-pub(super) fn forward<W: Word>(table: &NttTable<'_, W>, limb: &mut [W]) {
+pub(super) fn forward_outer<W: Word>(table: &NttTable<'_, W>, limb: &mut [W]) {
     let m = &table.modulus;
     let two_q = m.value() + m.value();
-    let n = limb.len();
-    // An odd number of stages starts with one alone; afterwards every pass is two stages.
-    let mut blocks = 1;
-    if n.trailing_zeros() % 2 == 1 {
+    let mut done = 1;
+    if table.blocks.trailing_zeros() % 2 == 1 {
         for w in twiddles(table, 1, 1) {
-            let (low, high) = limb.split_at_mut(n / 2);
+            let (low, high) = limb.split_at_mut(limb.len() / 2);
             for (x, y) in low.iter_mut().zip(high) {
                 (*x, *y) = forward_butterfly(m, two_q, *x, *y, w);
             }
         }
-        blocks = 2;
+        done = 2;
     }
-    while n / blocks * size_of::<W>() > CACHE_BYTES {
-        forward_pass(table, two_q, blocks, blocks, limb);
-        blocks *= 4;
+    while done < table.blocks {
+        forward_pass(table, two_q, done, done, limb);
+        done *= 4;
     }
-    for (i, block) in limb.chunks_exact_mut(n / blocks).enumerate() {
-        let (mut first, mut count) = (blocks + i, 1);
-        while block.len() > 4 * count {
-            forward_pass(table, two_q, first, count, block);
-            first *= 4;
-            count *= 4;
-        }
-        forward_last_pass(table, two_q, first, count, block);
+}
+
+pub(super) fn forward_block<W: Word>(table: &NttTable<'_, W>, index: usize, block: &mut [W], _: [&[W]; 2]) {
+    let two_q = table.modulus.value() + table.modulus.value();
+    let (mut first, mut count) = (table.blocks + index, 1);
+    while block.len() > 4 * count {
+        forward_pass(table, two_q, first, count, block);
+        first *= 4;
+        count *= 4;
     }
+    forward_last_pass(table, two_q, first, count, block);
 }
 
 /// Two stages on `data`, which is `count` blocks of the transform whose first is number `first`.
@@ -133,38 +129,29 @@ fn forward_last_pass<W: Word>(table: &NttTable<'_, W>, two_q: W, first: usize, c
     }
 }
 
-pub(super) fn inverse<W: Word>(table: &NttTable<'_, W>, limb: &mut [W]) {
-    let m = &table.modulus;
-    let two_q = m.value() + m.value();
-    let n = limb.len();
-    let odd = n.trailing_zeros() % 2 == 1;
-    let mut blocks = if odd { 2 } else { 1 };
-    while n / blocks * size_of::<W>() > CACHE_BYTES {
-        blocks *= 4;
+pub(super) fn inverse_block<W: Word>(table: &NttTable<'_, W>, index: usize, block: &mut [W]) {
+    let two_q = table.modulus.value() + table.modulus.value();
+    // Blocks are numbered backwards: block i of m has twiddle m + (m − 1 − i).
+    let first = 2 * table.blocks - 1 - index;
+    let mut count = block.len();
+    while count > 1 {
+        count /= 4;
+        inverse_pass(table, two_q, first * count, count, block);
     }
-    // The last stage alone scales by 1/N, so a pass that has it is `inverse_last_pass`.
-    let last_first = if odd { 2 } else { 1 };
-    for (i, block) in limb.chunks_exact_mut(n / blocks).enumerate() {
-        let mut count = block.len() / 4;
-        while count >= 1 {
-            if odd || blocks * count > 1 {
-                // Blocks are numbered backwards: block i of m has twiddle m + (m − 1 − i).
-                let first = (2 * blocks - 1 - i) * count;
-                inverse_pass(table, two_q, first, count, block);
-            }
-            count /= 4;
-        }
-    }
-    while blocks > last_first {
+}
+
+pub(super) fn inverse_outer<W: Word>(table: &NttTable<'_, W>, limb: &mut [W]) {
+    let two_q = table.modulus.value() + table.modulus.value();
+    let mut blocks = table.blocks;
+    while blocks > 4 {
         blocks /= 4;
-        if odd || blocks > 1 {
-            inverse_pass(table, two_q, blocks, blocks, limb);
-        }
+        inverse_pass(table, two_q, blocks, blocks, limb);
     }
-    if odd {
-        inverse_last_stage(table, two_q, limb);
-    } else {
+    // The last stage alone scales by 1/N, so a pass that has it is another.
+    if blocks == 4 {
         inverse_last_pass(table, two_q, limb);
+    } else {
+        inverse_last_stage(table, two_q, limb);
     }
 }
 

@@ -30,41 +30,37 @@ fn reverse(x: u32, bits: u32) -> u32 {
     x.reverse_bits().checked_shr(u32::BITS - bits).unwrap_or(0)
 }
 
-/// Calls `f(dst, permuted source)` for every block.
+/// Calls `f(dst_word, src_word)` for every position of an aligned part that starts at `start`; `src` is the part that it
+/// comes from.
 #[inline(always)]
-pub(in crate::kernels) fn for_each<W: Word>(
+fn for_each<W: Word>(
     log_n: u32,
     element: u32,
+    start: usize,
     dst: &mut [W],
     src: &[W],
-    f: impl Fn(&mut [W; BLOCK], [W; BLOCK]),
+    f: impl Fn(&mut W, W),
 ) {
     let patterns = patterns(element);
     let log_blocks = log_n - LOG_BLOCK;
     let log_r = log_blocks + 1;
     let (src, _) = src.as_chunks::<BLOCK>();
     let (dst, _) = dst.as_chunks_mut::<BLOCK>();
-    for (high, dst) in (0u32..).zip(dst) {
+    let inside = src.len().wrapping_sub(1);
+    let first_block = (start / BLOCK) as u32;
+    for (high, dst) in (first_block..).zip(dst) {
         let exponent = (2 * reverse(high, log_blocks) + 1).wrapping_mul(element);
         let from = reverse((exponent & ((1 << log_r) - 1)) >> 1, log_blocks);
         let (Some(src), Some(pattern)) = (
-            src.get(from as usize),
+            src.get(from as usize & inside),
             patterns.get((exponent >> log_r) as usize % BLOCK),
         ) else {
             return;
         };
-        f(dst, pattern.map(|low| src[usize::from(low) % BLOCK]));
-    }
-}
-
-/// Calls `f(dst_word, src_word)` for every position.
-#[inline(always)]
-fn for_each_word<W: Word>(log_n: u32, element: u32, dst: &mut [W], src: &[W], f: impl Fn(&mut W, W)) {
-    for_each(log_n, element, dst, src, |dst, src| {
-        for (d, s) in dst.iter_mut().zip(src) {
-            f(d, s);
+        for (d, &low) in dst.iter_mut().zip(pattern) {
+            f(d, src[usize::from(low) % BLOCK]);
         }
-    });
+    }
 }
 
 pub(in crate::kernels) fn permute<W: Word>(log_n: u32, element: u32, start: usize, dst: &mut [W], src: &[W]) {

@@ -128,6 +128,12 @@ const TILE: usize = 512;
 /// Terms that are handed on at once.
 const TERMS: usize = 32;
 
+/// Tile number `tile`.
+#[inline(always)]
+fn tile_of<W>(x: &[W], tile: usize) -> &[W] {
+    x.chunks(TILE).nth(tile).unwrap_or_default()
+}
+
 pub(in crate::kernels) fn inner_product_2<W: Word>(
     m: &Modulus<W>,
     dst: [&mut [W]; 2],
@@ -149,17 +155,16 @@ pub(in crate::kernels) fn inner_product_2_with<W: Word>(
 ) {
     let tiles = dst0.chunks_mut(TILE).zip(dst1.chunks_mut(TILE));
     for (tile, (dst0, dst1)) in tiles.enumerate() {
-        let columns = |x: &'_ [W]| x.chunks(TILE).nth(tile);
         for (k, dst) in [dst0, dst1].into_iter().enumerate() {
             match start[k] {
                 Start::Zero => dst.fill(W::ZERO),
                 Start::Destination => {}
-                Start::Scaled(a, s) => mul_scalar(m, dst, columns(a).unwrap_or_default(), s),
+                Start::Scaled(a, s) => mul_scalar(m, dst, tile_of(a, tile), s),
             }
             for terms in terms.chunks(TERMS) {
                 let pairs = terms
                     .iter()
-                    .filter_map(|&(a, b)| Some((columns(a)?, columns(b[k])?)));
+                    .map(|&(a, b)| (tile_of(a, tile), tile_of(b[k], tile)));
                 let pairs: heapless::Vec<Term<'_, W>, TERMS> = pairs.collect();
                 inner_product(m, dst, &pairs, true);
             }

@@ -1,0 +1,271 @@
+//! Bootstraps, measured: time by phase, levels left, precision, memory.
+
+use std::fmt;
+
+use cipherloom_compiler::params::{BootstrapSet, SETS};
+use cipherloom_compiler::pipeline::study::Study;
+use cipherloom_host::{
+    PlanFile, Run, RunOptions, RunReport, Silent, Tensor, decrypt_outputs, encrypt_inputs,
+    generate_evaluation_keys, generate_seed,
+};
+use cipherloom_plan::{KeyKind, Op, Plan};
+use serde::Serialize;
+
+use crate::error::{CliError, Result};
+
+/// Vectors whose errors are measured.
+const VECTORS: u32 = 8;
+
+/// A part of a bootstrap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    SlotsToCoeffs,
+    ModRaise,
+    CoeffsToSlots,
+    EvalMod,
+}
+
+/// One set on so many threads: a line of the report, in JSON as it stands.
+#[derive(Clone, Debug, Serialize)]
+pub struct Line {
+    /// Name of the set.
+    pub set: &'static str,
+    /// log2 of the ring degree.
+    pub log_n: u32,
+    /// Slots of a vector.
+    pub slots: u32,
+    /// `real` or `complex`.
+    pub kind: &'static str,
+    /// Threads.
+    pub threads: usize,
+    /// Seconds of a bootstrap, mean over the vectors, without the encoding of plaintexts, which is done once.
+    pub seconds: f64,
+    /// Of them in SlotsToCoeffs.
+    pub slots_to_coeffs_seconds: f64,
+    /// Of them in the modulus raise and the switches to the ephemeral secret and back.
+    pub mod_raise_seconds: f64,
+    /// Of them in CoeffsToSlots.
+    pub coeffs_to_slots_seconds: f64,
+    /// Of them in EvalMod.
+    pub eval_mod_seconds: f64,
+    /// Levels left.
+    pub usable_levels: u32,
+    /// log2 of their scale.
+    pub log_scale: u32,
+    /// −log2 of the mean error of values in [−1, 1].
+    pub precision_mean_bits: f64,
+    /// −log2 of the largest error.
+    pub precision_worst_bits: f64,
+    /// log2 of the probability that a bootstrap fails.
+    pub log2_failure: f64,
+    /// Bytes of all switching keys, expanded.
+    pub key_bytes: u64,
+    /// Bytes of the encoded diagonals.
+    pub plaintext_bytes: u64,
+    /// Most memory of the process.
+    pub peak_memory_bytes: u64,
+}
+
+impl Line {
+    /// The titles of the columns.
+    pub fn header() -> String {
+        format!(
+            "{:<16} {:>3} {:>6} {:>8} {:>3} {:>8}  {:>6} {:>6} {:>6} {:>6}  {:>6} {:>5} {:>11} {:>8} {:>6} {:>6} {:>6}",
+            "set",
+            "N",
+            "slots",
+            "kind",
+            "thr",
+            "seconds",
+            "StC",
+            "raise",
+            "CtS",
+            "mod",
+            "levels",
+            "scale",
+            "bits",
+            "failure",
+            "keys",
+            "plain",
+            "peak"
+        )
+    }
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let gigabytes = |bytes: u64| format!("{:.1}G", bytes as f64 / 1e9);
+        write!(
+            f,
+            "{:<16} {:>3} {:>6} {:>8} {:>3} {:>8.3}  {:>6.3} {:>6.3} {:>6.3} {:>6.3}  {:>6} {:>5} {:>5.1}/{:<5.1} {:>8} {:>6} {:>6} {:>6}",
+            self.set,
+            self.log_n,
+            self.slots,
+            self.kind,
+            self.threads,
+            self.seconds,
+            self.slots_to_coeffs_seconds,
+            self.mod_raise_seconds,
+            self.coeffs_to_slots_seconds,
+            self.eval_mod_seconds,
+            self.usable_levels,
+            self.log_scale,
+            self.precision_mean_bits,
+            self.precision_worst_bits,
+            format!("2^{:.0}", self.log2_failure),
+            gigabytes(self.key_bytes),
+            gigabytes(self.plaintext_bytes),
+            gigabytes(self.peak_memory_bytes),
+        )
+    }
+}
+
+/// Names of the sets.
+pub fn names() -> Vec<&'static str> {
+    SETS.iter().map(|set| set.name).collect()
+}
+
+/// Measures the sets of these names, all if there are none, and shows each line as soon as it is known.
+pub fn run(
+    names: &[String],
+    threads: &[usize],
+    quick: bool,
+    show: &mut dyn FnMut(&Line) -> Result<()>,
+) -> Result<()> {
+    for set in SETS {
+        if names.is_empty() || names.iter().any(|name| name.eq_ignore_ascii_case(set.name)) {
+            measure(&set, threads, quick, show)?;
+        }
+    }
+    Ok(())
+}
+
+fn measure(
+    set: &BootstrapSet,
+    threads: &[usize],
+    quick: bool,
+    show: &mut dyn FnMut(&Line) -> Result<()>,
+) -> Result<()> {
+    // A look takes a ring that protects nothing.
+    let smaller = if quick { set.log_n - 11 } else { 0 };
+    let study = Study {
+        log_n: set.log_n - smaller,
+        log_slots: set.log_slots - smaller,
+        complex: set.complex,
+        vectors: if quick { 2 } else { VECTORS },
+        rounds: 1,
+        bootstrapping: set.bootstrapping,
+        log_scale: set.log_scale,
+        toy: quick,
+        threads: 1,
+    };
+    let refused = |error: &dyn fmt::Display| CliError::new(format!("{}: {error}", set.name), "");
+    let (plan, choice) = study.plan().map_err(|refusal| refused(&refusal.message))?;
+    let plan = PlanFile::from_bytes(plan).map_err(|error| refused(&error))?;
+    let secret = generate_seed()?;
+    let keys = generate_evaluation_keys(&plan, &secret, &mut Silent)?;
+    let shape = vec![study.vectors as usize, 1 << study.log_slots];
+    let parts: &[(&str, &str)] = if set.complex {
+        &[("x", "y"), ("x_imaginary", "y_imaginary")]
+    } else {
+        &[("x", "y")]
+    };
+    let mut numbers = Numbers(7);
+    let mut data = std::collections::BTreeMap::new();
+    for (input, _) in parts {
+        let values = (0..shape.iter().product()).map(|_| numbers.next()).collect();
+        data.insert((*input).to_owned(), Tensor::new(shape.clone(), values)?);
+    }
+    let inputs = encrypt_inputs(&plan, &secret, &data, &mut Silent)?;
+    for &threads in threads {
+        let options = RunOptions {
+            threads,
+            allow_toy: quick,
+        };
+        let (outputs, report) = Run::new(&plan, &keys, &inputs, options).profile().start(&mut Silent)?;
+        let results = decrypt_outputs(&plan, &secret, &outputs)?;
+        let errors = parts.iter().flat_map(|(input, output)| {
+            let (x, y) = (&data[*input].values, &results[*output].values);
+            x.iter().zip(y).map(|(x, y)| (x - y).abs())
+        });
+        let (count, sum, worst) = errors.fold((0.0f64, 0.0f64, 0.0f64), |(count, sum, worst), error| {
+            (count + 1.0, sum + error, worst.max(error))
+        });
+        let view = plan.plan();
+        let phases = phases(&view, &report, f64::from(study.vectors));
+        let bits = |error: f64| -error.max(f64::MIN_POSITIVE).log2();
+        show(&Line {
+            set: set.name,
+            log_n: study.log_n,
+            slots: 1 << study.log_slots,
+            kind: if set.complex { "complex" } else { "real" },
+            threads,
+            seconds: phases.iter().sum(),
+            slots_to_coeffs_seconds: phases[Phase::SlotsToCoeffs as usize],
+            mod_raise_seconds: phases[Phase::ModRaise as usize],
+            coeffs_to_slots_seconds: phases[Phase::CoeffsToSlots as usize],
+            eval_mod_seconds: phases[Phase::EvalMod as usize],
+            usable_levels: set.bootstrapping.usable,
+            log_scale: set.log_scale,
+            precision_mean_bits: bits(sum / count),
+            precision_worst_bits: bits(worst),
+            log2_failure: set.bootstrapping.log2_failure(study.log_slots, set.complex),
+            key_bytes: choice.key_bytes,
+            plaintext_bytes: plaintext_bytes(&view),
+            peak_memory_bytes: report.peak_memory_bytes,
+        })?;
+    }
+    Ok(())
+}
+
+/// Seconds of each phase of one bootstrap. A phase begins where the secret is switched, where the conjugate is taken, and
+/// where a ciphertext is decomposed again after EvalMod, which never decomposes.
+fn phases(plan: &Plan<'_>, report: &RunReport, bootstraps: f64) -> [f64; 4] {
+    let conjugation = (2u32 << plan.parameters().log_n()) - 1;
+    let kind = |key: u32| plan.key(key as usize).map(|key| key.kind);
+    let mut phase = Phase::SlotsToCoeffs;
+    let mut raised = false;
+    let mut seconds = [0.0; 4];
+    for (instruction, &took) in plan.instructions().zip(&report.instruction_seconds) {
+        match instruction.op {
+            Op::Encode | Op::Input | Op::Output => continue,
+            Op::SwitchSecret if kind(instruction.b) == Some(KeyKind::ToSparse) => phase = Phase::ModRaise,
+            Op::SwitchSecret => raised = true,
+            Op::Decompose if phase == Phase::EvalMod => phase = Phase::SlotsToCoeffs,
+            _ if raised && phase == Phase::ModRaise => phase = Phase::CoeffsToSlots,
+            _ => {}
+        }
+        if instruction.op == Op::Decompose && phase == Phase::SlotsToCoeffs {
+            raised = false;
+        }
+        seconds[phase as usize] += took / bootstraps;
+        if instruction.op == Op::Rotate && kind(instruction.b) == Some(KeyKind::Galois(conjugation)) {
+            phase = Phase::EvalMod;
+        }
+    }
+    seconds
+}
+
+/// Bytes of all plaintexts that are encoded.
+fn plaintext_bytes(plan: &Plan<'_>) -> u64 {
+    let words = plan.parameters().word_bits() as u64 / 8;
+    let encodes = plan.instructions().filter(|instruction| instruction.op == Op::Encode);
+    encodes
+        .filter_map(|instruction| plan.buffer(instruction.dst as usize))
+        .map(|buffer| buffer.words * words)
+        .sum()
+}
+
+/// Reproducible numbers in [−1, 1).
+struct Numbers(u64);
+
+impl Numbers {
+    fn next(&mut self) -> f64 {
+        // SplitMix64 (Steele, Lea and Flood, 2014).
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        2.0 * ((z ^ (z >> 31)) >> 11) as f64 / (1u64 << 53) as f64 - 1.0
+    }
+}

@@ -1,0 +1,97 @@
+//! Turns of an axis.
+
+use cipherloom_plan::Repeat;
+
+use super::super::axes::Axis;
+use super::{Atom, Lane, Packer};
+use crate::dialect::slot::Contents;
+
+impl Packer<'_> {
+    /// Element i becomes element (i + by) mod extent of the axis: each stretch that comes from one place of one tile is turned there and
+    /// masked out. One level, unless the axis fills a place that turns into itself.
+    pub fn roll(&mut self, atom: &Atom, axis: Axis, by: u32) -> Atom {
+        let place = self.axes.place[axis];
+        if atom.lanes[place] != Lane::Along(axis) || by == 0 {
+            return atom.clone();
+        }
+        let (extent, frame) = (self.axes.extents[axis], self.frame.places[place]);
+        let block = frame.block;
+        if extent == block && self.frame.is_cyclic(place) {
+            let turn = i64::from(by) * i64::from(frame.stride);
+            let tiles = atom
+                .tiles
+                .iter()
+                .map(|&tile| self.vectors.sum_rotations(tile, vec![turn], true))
+                .collect();
+            return Atom {
+                tiles,
+                ..atom.clone()
+            };
+        }
+        let lanes: Vec<Lane> = atom
+            .lanes
+            .iter()
+            .map(|&lane| if lane == Lane::Partial { Lane::First } else { lane })
+            .collect();
+        let tiles = Self::positions(&self.grid(&lanes))
+            .into_iter()
+            .map(|position| {
+                let end = ((position[place] + 1) * block).min(extent);
+                let mut at = position[place] * block;
+                let mut sum = None;
+                while at < end {
+                    let from = (at + by) % extent;
+                    let tile = from / block;
+                    let run = (end - at).min((tile + 1) * block - from).min(extent - from);
+                    let mut source = position.clone();
+                    source[place] = tile;
+                    let mut value = self.tile(atom, &source);
+                    let shift = i64::from(from % block) - i64::from(at % block);
+                    if shift != 0 {
+                        value =
+                            self.vectors
+                                .sum_rotations(value, vec![shift * i64::from(frame.stride)], true);
+                    }
+                    let stretch = self.stretch(&lanes, &position, place, at % block, run);
+                    let part = self.vectors.mul_plain(value, &stretch);
+                    sum = Some(match sum {
+                        Some(sum) => self.vectors.add(sum, part),
+                        None => part,
+                    });
+                    at += run;
+                }
+                sum.unwrap_or(atom.tiles[0])
+            })
+            .collect();
+        Atom {
+            lanes,
+            clean: true,
+            tiles,
+        }
+    }
+
+    /// 1 on the elements of a tile whose index in `place` is one of `count` from `first` on.
+    fn stretch(&self, lanes: &[Lane], position: &[u32], place: usize, first: u32, count: u32) -> Contents {
+        let mut dims: Vec<Repeat> = Vec::new();
+        for (other, (&lane, &tile)) in lanes.iter().zip(position).enumerate() {
+            let frame = self.frame.places[other];
+            let count = if other == place {
+                count
+            } else {
+                self.used(lane, tile, other)
+            };
+            if count > 1 {
+                dims.push(Repeat {
+                    count,
+                    stride: frame.stride,
+                });
+            }
+        }
+        dims.extend(self.frame.copies());
+        Contents::Boxes {
+            value: 1.0,
+            offset: first * self.frame.places[place].stride,
+            dims,
+        }
+    }
+}

@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# Builds the firmware and runs every program on two emulated boards; prints one JSON object per line:
+# program, machine, instructions, ram_bytes (data and the deepest stack), flash_bytes, and what these consist of.
+# The clock counts an instruction as a nanosecond, so the counts are the same in every run.
+# The programs pass ciphertexts on as files: what one encrypts the next computes with, and the last decrypts.
+set -euo pipefail
+cd "$(dirname "$0")"
+export CIPHERLOOM_EDGE=$(mkdir -p "${CIPHERLOOM_EDGE:-target/edge}" && cd "${CIPHERLOOM_EDGE:-target/edge}" && pwd)
+export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$PWD/target}
+command -v qemu-system-arm > /dev/null || { echo "qemu-system-arm is missing (Debian: apt-get install qemu-system-arm)" >&2; exit 3; }
+rustup target list --installed | grep -q thumbv7em-none-eabihf || { echo "the target is missing: rustup target add thumbv7em-none-eabihf" >&2; exit 3; }
+[ -n "${PREPARED:-}" ] || ./prepare.sh
+
+run() { # machine, millions of ticks of its clock in a second, program
+    (cd "$CIPHERLOOM_EDGE" && timeout 300 qemu-system-arm -M "$1" -display none -monitor none -serial none -icount shift=0 \
+        -semihosting-config "enable=on,target=native,arg=$1,arg=$2" -kernel "$elfs/$3")
+}
+elfs=$CARGO_TARGET_DIR/thumbv7em-none-eabihf/release
+for features in "" stored-tables; do
+    cargo build --quiet --release ${features:+--features "$features"} >&2
+    for program in encrypt-symmetric encrypt-public infer decrypt; do
+        run netduinoplus2 168 "$program"
+        run mps2-an386 25 "$program"
+    done
+done
+cargo build --quiet --release >&2

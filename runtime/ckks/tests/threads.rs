@@ -1,0 +1,123 @@
+//! With the feature `parallel`: the same words on any number of threads, and no memory asked for once all is warm.
+#![cfg(feature = "parallel")]
+#![allow(unsafe_code, reason = "a counting allocator has no safe form")]
+
+mod common;
+
+use cipherloom_ckks::{Basis, evaluate, scratch, switch};
+use common::*;
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
+
+struct Counting;
+
+// SAFETY: all is left to the system's allocator.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: the caller's promises are passed on.
+        unsafe { System.alloc(layout) }
+    }
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promises are passed on.
+        unsafe { System.dealloc(memory, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+const LOG_N: u32 = 12;
+const LEVEL: usize = 10;
+const SCALE: f64 = (1u64 << 40) as f64;
+
+/// The memory of a chain of all that runs on several threads.
+struct Memory {
+    product: Vec<u64>,
+    lower: Vec<u64>,
+    decomposed: Vec<u64>,
+    acc: Vec<u64>,
+    sum: Vec<u64>,
+    rotated: Vec<u64>,
+    raised: Vec<u64>,
+    work: Vec<u64>,
+}
+
+#[test]
+fn any_number_of_threads_gives_the_same_words_and_allocates_nothing() {
+    let mut kit = Kit::<u64>::new(
+        LOG_N,
+        &primes(45, LOG_N, 0, LEVEL + 1),
+        &primes(46, LOG_N, 0, 4),
+        4,
+    );
+    let (x, y) = (kit.random_slots(), kit.random_slots());
+    let (a, b) = (kit.encrypt(&x, SCALE, LEVEL), kit.encrypt(&y, SCALE, LEVEL));
+    let plaintext = kit.encode(&y, SCALE, LEVEL - 1, Basis::Qp);
+    let relinearisation = kit.relinearisation_key(LEVEL);
+    let element = kit.element(3);
+    let galois = kit.galois_key(element, LEVEL);
+    let p = kit.parameters();
+    let words = |limbs| vec![0; limbs << LOG_N];
+    let mut memory = Memory {
+        product: vec![0; p.ciphertext_words(LEVEL, 2)],
+        lower: vec![0; p.ciphertext_words(LEVEL - 1, 1)],
+        decomposed: vec![0; p.decomposed_words(LEVEL - 1)],
+        acc: vec![0; p.qp_words(LEVEL - 1, 1)],
+        sum: vec![0; p.qp_words(LEVEL - 1, 1)],
+        rotated: vec![0; p.ciphertext_words(LEVEL - 1, 1)],
+        raised: words(2 * (LEVEL + 1)),
+        work: vec![0; scratch::rotate_scratch(p, LEVEL)],
+    };
+    let ctx = &kit.ctx;
+    let run = |memory: &mut Memory| {
+        let Memory {
+            product,
+            lower,
+            decomposed,
+            acc,
+            sum,
+            rotated,
+            raised,
+            work,
+        } = memory;
+        evaluate::mul(ctx, LEVEL, product, &a, &b).unwrap();
+        switch::relinearize_rescale(ctx, LEVEL, lower, product, &relinearisation, LEVEL, work).unwrap();
+        switch::decompose(ctx, LEVEL - 1, decomposed, lower, work).unwrap();
+        switch::rotate_acc(ctx, LEVEL - 1, element, &galois, LEVEL, acc, decomposed, true).unwrap();
+        evaluate::mul_plain_sum(
+            ctx,
+            LEVEL - 1,
+            Basis::Qp,
+            sum,
+            true,
+            &[(&acc[..], &plaintext[..]); 3],
+        )
+        .unwrap();
+        switch::mod_down(ctx, LEVEL - 1, rotated, sum, work).unwrap();
+        switch::rotate(ctx, LEVEL - 1, element, lower, rotated, &galois, LEVEL, work).unwrap();
+        let (first, second) = (&lower[..1 << LOG_N], &lower[LEVEL << LOG_N..][..1 << LOG_N]);
+        product[..1 << LOG_N].copy_from_slice(first);
+        product[1 << LOG_N..2 << LOG_N].copy_from_slice(second);
+        evaluate::mod_raise(ctx, LEVEL, raised, &product[..2 << LOG_N], work).unwrap();
+    };
+    let mut results: Vec<Vec<u64>> = Vec::new();
+    for threads in 1..=3 {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .unwrap();
+        let allocated = pool.install(|| {
+            run(&mut memory);
+            let before = ALLOCATIONS.load(Ordering::Relaxed);
+            run(&mut memory);
+            ALLOCATIONS.load(Ordering::Relaxed) - before
+        });
+        assert_eq!(allocated, 0, "on {threads} threads");
+        results.push([&memory.lower[..], &memory.rotated, &memory.raised].concat());
+    }
+    assert!(results.windows(2).all(|pair| pair[0] == pair[1]));
+    assert!(results[0].iter().any(|&word| word != 0));
+}
