@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use cipherloom_plan::data::{Constant, ConstantKind, Parameters, PlanData, Port, Scalar};
 use cipherloom_plan::{
-    AUX_DEGREE_2, AUX_INIT, AUX_QP, Buffer, aux_sum, Estimates, Instruction, KeyKind, Op, Plan, PortKind, SourceSpan,
-    verify_alloc,
+    AUX_DEGREE_2, AUX_INIT, AUX_QP, Buffer, Estimates, Instruction, KeyKind, Op, Plan, PortKind, SourceSpan,
+    aux_sum, verify_alloc,
 };
 
 use crate::analysis::{liveness, rotation};
@@ -148,6 +148,7 @@ fn plan(packed: &Packed, choice: &Choice, claims: Claims) -> Result<PlanData, Di
         input_bytes: bytes(true),
         output_bytes: bytes(false),
         arena_lower_bound_words: memory.lower_bound_words,
+        bootstrap_log2_failure: choice.bootstrap_log2_failure,
     };
     Ok(PlanData {
         name: graph.name.clone(),
@@ -218,9 +219,13 @@ impl<P: Fn(Value) -> Option<Buffer>> Emitter<'_, P> {
         terms.sort_by_key(|run| std::cmp::Reverse(run.len()));
         for run in terms {
             if let Some(first) = self.run_of.get(&run[0]).copied() {
-                let follows = (first..).zip(run).all(|(index, value)| self.run_of.get(value) == Some(&index));
+                let follows = (first..)
+                    .zip(run)
+                    .all(|(index, value)| self.run_of.get(value) == Some(&index));
                 if !follows {
-                    return Err(internal("the terms of a sum have no consecutive places".to_owned()));
+                    return Err(internal(
+                        "the terms of a sum have no consecutive places".to_owned(),
+                    ));
                 }
                 continue;
             }
@@ -229,7 +234,10 @@ impl<P: Fn(Value) -> Option<Buffer>> Emitter<'_, P> {
                 .map(|&value| (self.place)(value))
                 .collect::<Option<Vec<Buffer>>>()
                 .ok_or_else(|| internal("a value has no place in memory".to_owned()))?;
-            let key = places.iter().map(|buffer| (buffer.offset, buffer.words)).collect();
+            let key = places
+                .iter()
+                .map(|buffer| (buffer.offset, buffer.words))
+                .collect();
             let next = self.buffers.len() as u32;
             let first = *runs.entry(key).or_insert(next);
             if first == next {

@@ -193,9 +193,13 @@ fn choose_steps(exact: &Graph, options: &Options) -> Result<u32, Diagnostics> {
     }
     if is_closed(exact, options) || !unroll::needs_unrolling(exact) {
         return if unroll::has_loop(exact) {
-            let message = "the number of steps does not follow from the depth of this program";
+            let message = if is_closed(exact, options) {
+                "a step that bootstraps runs any number of times"
+            } else {
+                "the number of steps does not follow from the depth of this program"
+            };
             Err(Diagnostic::new(Code::Option, message)
-                .remedy("give it with --steps")
+                .remedy("say how often: --steps 100")
                 .into())
         } else {
             Ok(1)
@@ -232,8 +236,9 @@ fn explain_depth(refusal: Diagnostic, exact: &Graph, options: &Options, steps: u
     if refusal.code != Code::Depth || steps < 2 || is_closed(exact, options) {
         return refusal.into();
     }
-    let fits =
-        |steps: u32| flatten(exact, steps, options).is_ok_and(|(graph, _)| backend::lower(&graph, options).is_ok());
+    let fits = |steps: u32| {
+        flatten(exact, steps, options).is_ok_and(|(graph, _)| backend::lower(&graph, options).is_ok())
+    };
     let most = (1..steps.min(MOST_STEPS)).rev().find(|&steps| fits(steps));
     let refusal = match most {
         Some(most) => refusal

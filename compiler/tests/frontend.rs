@@ -307,8 +307,10 @@ fn examples_are_supported() {
             if let Some(graph) = graph {
                 sema::support::check(&graph, &mut diagnostics);
             }
-            // Products of matrices wait for their layouts; nothing else of an example may.
-            let waits = |found: &Diagnostic| found.message.starts_with("a product of two matrices");
+            // Weights come with a command; products of matrices wait for their layouts; nothing else of an example may.
+            let waits = |found: &Diagnostic| {
+                found.message.starts_with("a product of two matrices") || found.message.contains("weight `")
+            };
             assert!(
                 diagnostics.iter().all(waits),
                 "{}",

@@ -16,7 +16,8 @@ fn main() {
 
     println!("cargo::rerun-if-env-changed=CIPHERLOOM_EDGE");
     let folder = env::var("CIPHERLOOM_EDGE").unwrap_or_else(|_| "target/edge".into());
-    let folder = fs::canonicalize(&folder).unwrap_or_else(|error| panic!("{folder}: {error}; make it with ./prepare.sh"));
+    let folder = fs::canonicalize(&folder)
+        .unwrap_or_else(|error| panic!("{folder}: {error}; make it with ./prepare.sh"));
     let [plan, key] = ["score.plan", "public.key"].map(|name| folder.join(name));
     for path in [&plan, &key] {
         println!("cargo::rerun-if-changed={}", path.display());
@@ -49,9 +50,15 @@ fn embedded(plan: &Plan<'_>, path: &Path, key: &Path) -> String {
 
     let mut text = String::new();
     let mut line = |declaration: String| writeln!(text, "{declaration}").expect("a string grows");
-    line(format!("/// The plan.\npub static PLAN: &[u8] = include_bytes!({path:?});"));
-    line(format!("/// A public key of the key holder.\npub static PUBLIC_KEY: &[u8] = include_bytes!({key:?});"));
-    line(format!("/// log2 of the ring degree.\npub const LOG_N: u32 = {log_n};"));
+    line(format!(
+        "/// The plan.\npub static PLAN: &[u8] = include_bytes!({path:?});"
+    ));
+    line(format!(
+        "/// A public key of the key holder.\npub static PUBLIC_KEY: &[u8] = include_bytes!({key:?});"
+    ));
+    line(format!(
+        "/// log2 of the ring degree.\npub const LOG_N: u32 = {log_n};"
+    ));
     line(format!(
         "/// Words of the executor's arena.\npub const ARENA_WORDS: usize = {};",
         memory.least_arena_words

@@ -6,7 +6,6 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 export CIPHERLOOM_EDGE=$(mkdir -p "${CIPHERLOOM_EDGE:-target/edge}" && cd "${CIPHERLOOM_EDGE:-target/edge}" && pwd)
-export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$PWD/target}
 command -v qemu-system-arm > /dev/null || { echo "qemu-system-arm is missing (Debian: apt-get install qemu-system-arm)" >&2; exit 3; }
 rustup target list --installed | grep -q thumbv7em-none-eabihf || { echo "the target is missing: rustup target add thumbv7em-none-eabihf" >&2; exit 3; }
 [ -n "${PREPARED:-}" ] || ./prepare.sh
@@ -15,7 +14,7 @@ run() { # machine, millions of ticks of its clock in a second, program
     (cd "$CIPHERLOOM_EDGE" && timeout 300 qemu-system-arm -M "$1" -display none -monitor none -serial none -icount shift=0 \
         -semihosting-config "enable=on,target=native,arg=$1,arg=$2" -kernel "$elfs/$3")
 }
-elfs=$CARGO_TARGET_DIR/thumbv7em-none-eabihf/release
+elfs=${CARGO_TARGET_DIR:-$PWD/target}/thumbv7em-none-eabihf/release
 for features in "" stored-tables; do
     cargo build --quiet --release ${features:+--features "$features"} >&2
     for program in encrypt-symmetric encrypt-public infer decrypt; do

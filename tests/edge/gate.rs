@@ -69,7 +69,6 @@ impl Run {
         let target = env::current_dir().unwrap().join(target);
         let folder = target.join("edge");
         let output = Command::new(firmware.join("measure.sh"))
-            .env("CARGO_TARGET_DIR", &target)
             .env("CIPHERLOOM_EDGE", &folder)
             .output()
             .expect("measure.sh starts");

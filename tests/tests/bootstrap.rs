@@ -7,7 +7,9 @@ use cipherloom_tests::{Data, Numbers, differences, run_plan};
 
 /// Mean and worst error of a study's outputs.
 fn errors(study: &Study) -> (f64, f64) {
-    let (plan, _) = study.plan().unwrap_or_else(|refusal| panic!("{}", refusal.message));
+    let (plan, _) = study
+        .plan()
+        .unwrap_or_else(|refusal| panic!("{}", refusal.message));
     let plan = PlanFile::from_bytes(plan).expect("a compiled plan verifies");
     let mut numbers = Numbers::new(3);
     let parts: &[&str] = if study.complex { &["", "_imaginary"] } else { &[""] };
@@ -23,9 +25,18 @@ fn errors(study: &Study) -> (f64, f64) {
     let encrypted = run_plan(&plan, &data, 2);
     let (mut mean, mut worst) = (0.0f64, 0.0f64);
     for part in parts {
-        let (x, y) = (&data[&format!("x{part}")], &encrypted.results[&format!("y{part}")]);
+        let (x, y) = (
+            &data[&format!("x{part}")],
+            &encrypted.results[&format!("y{part}")],
+        );
         let (rms, largest) = differences(&x.values, &y.values);
-        println!("{part}: rms 2^{:.2}, largest 2^{:.2}; {:.2} s in all, {:.1} GB", rms.log2(), largest.log2(), encrypted.report.total_seconds, encrypted.report.peak_memory_bytes as f64 / 1e9);
+        println!(
+            "{part}: rms 2^{:.2}, largest 2^{:.2}; {:.2} s in all, {:.1} GB",
+            rms.log2(),
+            largest.log2(),
+            encrypted.report.total_seconds,
+            encrypted.report.peak_memory_bytes as f64 / 1e9
+        );
         mean = mean.max(rms);
         worst = worst.max(largest);
     }
@@ -49,19 +60,28 @@ fn small(log_n: u32, log_slots: u32, complex: bool) -> Study {
 #[test]
 fn real_slots_come_back() {
     let (rms, worst) = errors(&small(11, 10, false));
-    assert!(rms < 2f64.powi(-16) && worst < 2f64.powi(-14), "{rms:e} {worst:e}");
+    assert!(
+        rms < 2f64.powi(-16) && worst < 2f64.powi(-14),
+        "{rms:e} {worst:e}"
+    );
 }
 
 #[test]
 fn complex_slots_come_back() {
     let (rms, worst) = errors(&small(11, 10, true));
-    assert!(rms < 2f64.powi(-16) && worst < 2f64.powi(-14), "{rms:e} {worst:e}");
+    assert!(
+        rms < 2f64.powi(-16) && worst < 2f64.powi(-14),
+        "{rms:e} {worst:e}"
+    );
 }
 
 #[test]
 fn few_slots_come_back() {
     let (rms, worst) = errors(&small(11, 7, false));
-    assert!(rms < 2f64.powi(-16) && worst < 2f64.powi(-14), "{rms:e} {worst:e}");
+    assert!(
+        rms < 2f64.powi(-16) && worst < 2f64.powi(-14),
+        "{rms:e} {worst:e}"
+    );
 }
 
 /// 200 rounds over one carried vector: the error grows no faster than independent errors would, and nothing fails.
@@ -72,12 +92,17 @@ fn errors_of_many_rounds_add_up_as_predicted() {
         rounds: 200,
         ..small(10, 9, false)
     };
-    let (plan, choice) = study.plan().unwrap_or_else(|refusal| panic!("{}", refusal.message));
+    let (plan, choice) = study
+        .plan()
+        .unwrap_or_else(|refusal| panic!("{}", refusal.message));
     let predicted = choice.errors.last().copied().expect("an output");
     drop(plan);
     let (rms, worst) = errors(&study);
     println!("one {one:e}, 200 {rms:e}, predicted {predicted:e}");
-    assert!(rms < predicted && worst < 6.0 * predicted, "{rms:e} {worst:e} {predicted:e}");
+    assert!(
+        rms < predicted && worst < 6.0 * predicted,
+        "{rms:e} {worst:e} {predicted:e}"
+    );
 }
 
 /// N = 2^16 with 128-bit security; takes about a minute and 12 GB.
@@ -93,5 +118,8 @@ fn full_size() {
         ..small(16, 15, false)
     };
     let (rms, worst) = errors(&study);
-    assert!(rms < 2f64.powi(-20) && worst < 2f64.powi(-16), "{rms:e} {worst:e}");
+    assert!(
+        rms < 2f64.powi(-20) && worst < 2f64.powi(-16),
+        "{rms:e} {worst:e}"
+    );
 }

@@ -42,7 +42,10 @@ fn one_body_serves_all_steps() {
             let predicted = encrypted.predicted[name];
             let (_, largest) = differences(&encrypted.results[name].values, &expected.values);
             println!("{steps} steps, {name}: largest {largest:.2e}, predicted {predicted:.2e}");
-            assert!(largest < 6.0 * predicted, "{name}: {largest:e} exceeds {predicted:e}");
+            assert!(
+                largest < 6.0 * predicted,
+                "{name}: {largest:e} exceeds {predicted:e}"
+            );
             assert!(predicted < 1e-4, "{name}: {predicted:e}");
         }
         bytes.push(compiled.plan.len());
@@ -68,10 +71,15 @@ fn fifty_squarings_come_out_right() {
     let clear = run_clear(&compiled.approximated, &data, 5, 1);
     let encrypted = run_encrypted(&compiled, &data, 2);
     let (rms, largest) = differences(&encrypted.results["v"].values, &clear.outputs["v"].values);
-    println!("rms {rms:.2e}, largest {largest:.2e}, predicted {:.2e}", encrypted.predicted["v"]);
-    assert!(largest < 1e-3, "{largest:e}");
+    let predicted = encrypted.predicted["v"];
+    println!("rms {rms:.2e}, largest {largest:.2e}, predicted {predicted:.2e}");
+    assert!(
+        rms < predicted && largest < 6.0 * predicted,
+        "{rms:e} {largest:e} {predicted:e}"
+    );
+    assert!(predicted < 1e-4, "{predicted:e}");
     // Where the map comes to rest.
     for (x, v) in x.iter().zip(&encrypted.results["v"].values) {
-        assert!((v - (1.0 - (1.5 - x).sqrt())).abs() < 1e-3, "{x}: {v}");
+        assert!((v - (1.0 - (1.5 - x).sqrt())).abs() < 6.0 * predicted, "{x}: {v}");
     }
 }

@@ -215,7 +215,11 @@ impl States {
         for (tile, state) in &mut self.now {
             let at = |variances: &BTreeMap<_, f64>| variances.get(tile).copied().unwrap_or(0.0);
             let (before, step) = (at(old) - at(older), at(last) - at(old));
-            let ratio = if before > 0.0 { (step / before).max(0.0) } else { 0.0 };
+            let ratio = if before > 0.0 {
+                (step / before).max(0.0)
+            } else {
+                0.0
+            };
             let more = if (ratio - 1.0).abs() < 1e-9 {
                 left * step
             } else {

@@ -18,4 +18,5 @@
 //! | `rotate_acc{by}` | digits, and a sum in basis qp if there is one → sum in basis qp |
 //! | `lift_acc` | ciphertext in basis q, times P, added to a sum in basis qp |
 //! | `mod_down` | basis qp → q, divided by P |
-//! | `output{port, tile}` `step` `loop{count}` `yield` | as in [`slot`](super::slot) |
+//! | `trivial` | plaintext → ciphertext that anyone can read: how a public first value enters a state |
+//! | `output{port, tile}` `step` `end` `loop{count}` `yield` | as in [`slot`](super::slot) |

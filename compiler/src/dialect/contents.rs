@@ -92,7 +92,11 @@ impl Diagonal {
         let steps = self.diagonal / stride;
         // The bits of row and column that differ: of 2^bits rows, those that leave the block at neither end.
         let whole = self.last == self.log_slots;
-        let rows = if whole { 1 << bits } else { (1 << bits) - steps.abs().min(1 << bits) };
+        let rows = if whole {
+            1 << bits
+        } else {
+            (1 << bits) - steps.abs().min(1 << bits)
+        };
         (self.factor * modulus).powi(2) * rows as f64 / 2f64.powf(stages)
     }
 }

@@ -29,7 +29,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::ir::{Attribute, Attributes, BlockId, Builder, ClosedLoop, Graph, OpData, Opcode, Secrecy, Type, Value};
+use crate::ir::{
+    Attribute, Attributes, BlockId, Builder, ClosedLoop, Graph, OpData, Opcode, Secrecy, Type, Value,
+};
 use crate::source::Span;
 
 pub use super::contents::{Contents, Diagonal};
@@ -246,7 +248,11 @@ impl Vectors {
     /// Every slot times i, to the power of `power`, 1 or −1.
     pub fn mul_i(&mut self, a: Value, power: i64) -> Value {
         let product = self.push(Opcode::SlotMulI, &[a], Attributes::new());
-        if power < 0 { self.mul_scalar(product, -1.0) } else { product }
+        if power < 0 {
+            self.mul_scalar(product, -1.0)
+        } else {
+            product
+        }
     }
 
     /// A product of stages of the special Fourier transform.
@@ -312,7 +318,11 @@ impl Vectors {
 }
 
 fn state_tile(port: u32, tile: u32) -> Attributes {
-    Builder::attributes([("port", port.into()), ("tile", tile.into()), ("state", true.into())])
+    Builder::attributes([
+        ("port", port.into()),
+        ("tile", tile.into()),
+        ("state", true.into()),
+    ])
 }
 
 /// What a program on vectors wrote: (port, tile, slots), in program order.
@@ -355,7 +365,9 @@ pub fn evaluate(graph: &Graph, mut input: impl FnMut(u32, u32, Option<i64>) -> V
         let result: Vec<f64> = match op.opcode {
             SlotInput => {
                 let (port, tile) = port_tile();
-                let round = closed.filter(|closed| closed.holds(position)).map(|_| round.into());
+                let round = closed
+                    .filter(|closed| closed.holds(position))
+                    .map(|_| round.into());
                 match states.get(&(port, tile)).filter(|_| op.flag("state")) {
                     Some(state) => state.clone(),
                     None => input(port, tile, op.int("step").or(round)),

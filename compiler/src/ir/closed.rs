@@ -21,10 +21,7 @@ impl ClosedLoop {
     pub fn find(graph: &Graph, order: &[OpId]) -> Option<Self> {
         let count = |&op: &OpId| {
             let op = graph.op(op);
-            let is_step = matches!(
-                op.opcode,
-                Opcode::TrainStep | Opcode::SlotStep | Opcode::CkksStep
-            );
+            let is_step = matches!(op.opcode, Opcode::TrainStep | Opcode::SlotStep | Opcode::CkksStep);
             op.int("count").filter(|_| is_step)
         };
         let is_end = |&op: &OpId| {
@@ -102,9 +99,6 @@ mod tests {
             [0, 1, 2, 3, 4, 5, 2, 3, 4, 5, 6, 7]
         );
         assert_eq!(run[7], (3, 1));
-        assert_eq!(
-            ClosedLoop::run(None, 2).collect::<Vec<_>>(),
-            [(0, 0), (1, 0)]
-        );
+        assert_eq!(ClosedLoop::run(None, 2).collect::<Vec<_>>(), [(0, 0), (1, 0)]);
     }
 }

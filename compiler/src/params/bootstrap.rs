@@ -29,7 +29,7 @@ pub struct Bootstrapping {
 }
 
 impl Bootstrapping {
-    /// EvalMod by one odd polynomial: fewest levels, most precise.
+    /// EvalMod by one odd polynomial: a level less, and more precise.
     pub const SINE: Self = Self {
         to_coefficients: 3,
         to_slots: 4,
@@ -41,20 +41,26 @@ impl Bootstrapping {
         weight: 32,
         usable: 0,
     };
-    /// EvalMod by an even polynomial and double angles: fewest products, a level more.
+    /// EvalMod by an even polynomial and double angles: half the time.
     pub const COSINE: Self = Self {
-        headroom: 0,
         degree: 28,
         doublings: 3,
         ..Self::SINE
     };
     /// What is used where nothing else is asked for.
-    pub const STANDARD: Self = Self::SINE;
+    pub const STANDARD: Self = Self::COSINE;
 
     /// The polynomials of EvalMod for coefficients of at most 1 beside multiples of `amplitude`, which come out times
     /// `factor`.
     pub fn modular(&self, amplitude: f64, factor: f64) -> Modular {
-        Modular::design(self.integers, amplitude, factor, self.degree, self.doublings, self.arcsine)
+        Modular::design(
+            self.integers,
+            amplitude,
+            factor,
+            self.degree,
+            self.doublings,
+            self.arcsine,
+        )
     }
 
     /// Levels of EvalMod; see [`Modular::levels`].
@@ -103,7 +109,7 @@ const FIRST: BootstrapSet = BootstrapSet {
     log_scale: 40,
     bootstrapping: Bootstrapping {
         usable: 14,
-        ..Bootstrapping::SINE
+        ..Bootstrapping::COSINE
     },
     precision_bits: (20.0, 16.0),
 };
@@ -122,12 +128,12 @@ pub const SETS: [BootstrapSet; 5] = [
         ..FIRST
     },
     BootstrapSet {
-        name: "N16-real-cosine",
+        name: "N16-real-sine",
         bootstrapping: Bootstrapping {
             usable: 14,
-            ..Bootstrapping::COSINE
+            ..Bootstrapping::SINE
         },
-        precision_bits: (19.5, 16.0),
+        precision_bits: (20.5, 16.5),
         ..FIRST
     },
     BootstrapSet {

@@ -97,12 +97,7 @@ impl Chain {
     /// Special primes whose product is at least 2^1.5 times that of any digit, so that the error of a key switch stays
     /// near its rounding; as few and as small as that allows. With `first_covers_base` the first of them is not smaller
     /// than q_0, so that it serves alone for key switches at level 0.
-    pub fn special(
-        &self,
-        digit_limbs: u32,
-        limit_bits: u32,
-        first_covers_base: bool,
-    ) -> Option<Vec<u64>> {
+    pub fn special(&self, digit_limbs: u32, limit_bits: u32, first_covers_base: bool) -> Option<Vec<u64>> {
         let mut wanted = self.digit_bits(digit_limbs) + 1.5;
         let room = f64::from(limit_bits) - 0.01;
         let mut special = Vec::new();
@@ -152,7 +147,9 @@ mod tests {
             }
             let mut primes = chain.q.clone();
             for digit_limbs in [1, 3] {
-                let special = chain.special(digit_limbs, 50, false).expect("there are special primes");
+                let special = chain
+                    .special(digit_limbs, 50, false)
+                    .expect("there are special primes");
                 let bits: f64 = special.iter().map(|&prime| (prime as f64).log2()).sum();
                 assert!(bits >= chain.digit_bits(digit_limbs) + 1.4);
                 assert!(special.iter().all(|prime| !chain.q.contains(prime)));

@@ -63,6 +63,8 @@ pub struct Choice {
     pub security_bits: u16,
     /// Coefficients that are not zero of the ephemeral secret of bootstraps; 0 without bootstraps.
     pub ephemeral_weight: u32,
+    /// log2 of a bound on the probability that a bootstrap fails; 0 without bootstraps.
+    pub bootstrap_log2_failure: f64,
     /// The program.
     pub ckks: Graph,
     /// Levels of the ports.
@@ -249,6 +251,12 @@ fn at_scale(packed: &Packed, space: &Space, log_scale: u32, limit_bits: u32) -> 
     let bootstraps = bootstrap::needed(&packed.graph);
     let (ckks, port_levels) = lower_ckks::run(&graph, packed.ports.len(), &levels, &chain, output_level);
     let keys = rotation::keys(&ckks, space.log_n);
+    // As if every slot were used and complex: a bound for all bootstraps of the program.
+    let bootstrap_log2_failure = if bootstraps {
+        space.bootstrapping.log2_failure(space.log_n - 1, true).min(0.0)
+    } else {
+        0.0
+    };
     let input_ranges: Vec<(f64, f64)> = packed
         .ports
         .iter()
@@ -290,6 +298,7 @@ fn at_scale(packed: &Packed, space: &Space, log_scale: u32, limit_bits: u32) -> 
         choices.push(Choice {
             digit_limbs,
             security_bits: 0,
+            bootstrap_log2_failure,
             ephemeral_weight: if bootstraps { space.bootstrapping.weight } else { 0 },
             key_bytes: keys
                 .iter()

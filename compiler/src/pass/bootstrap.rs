@@ -46,7 +46,11 @@ pub fn run(old: &Graph, parameters: &Bootstrapping, chain: &Chain, usable: u32) 
     for op in old.walk() {
         let op = old.op(op);
         vectors.span = op.span;
-        let operands: Vec<Value> = op.operands.iter().filter_map(|value| map[value.index()]).collect();
+        let operands: Vec<Value> = op
+            .operands
+            .iter()
+            .filter_map(|value| map[value.index()])
+            .collect();
         if op.opcode == Opcode::SlotBootstrap {
             let refreshed = expand(&mut vectors, operands[0], op, parameters, chain);
             vectors.pin(refreshed, usable);
@@ -66,13 +70,7 @@ pub fn run(old: &Graph, parameters: &Bootstrapping, chain: &Chain, usable: u32) 
     vectors.graph
 }
 
-fn expand(
-    vectors: &mut Vectors,
-    x: Value,
-    op: &OpData,
-    parameters: &Bootstrapping,
-    chain: &Chain,
-) -> Value {
+fn expand(vectors: &mut Vectors, x: Value, op: &OpData, parameters: &Bootstrapping, chain: &Chain) -> Value {
     let bound = op.float("bound").unwrap_or(1.0);
     let log_slots = op.int("log_slots").map_or(chain.log_n - 1, |log| log as u32);
     let ratio = chain.q[0] as f64 / chain.scale(0);
@@ -97,7 +95,11 @@ fn expand(
     };
 
     let mut value = x;
-    for factor in &stages(&split(log_slots, parameters.to_coefficients), false, 1.0 / (bound * shrink)) {
+    for factor in &stages(
+        &split(log_slots, parameters.to_coefficients),
+        false,
+        1.0 / (bound * shrink),
+    ) {
         value = vectors.transform(value, factor);
     }
     value = vectors.mod_raise(value);
@@ -107,7 +109,10 @@ fn expand(
     }
     // The sum with the conjugate is twice the real part, and twice is what EvalMod takes.
     let factor = 1.0 / (ratio * modular.bound * copies as f64);
-    for factor in stages(&split(log_slots, parameters.to_slots), true, factor).iter().rev() {
+    for factor in stages(&split(log_slots, parameters.to_slots), true, factor)
+        .iter()
+        .rev()
+    {
         value = vectors.transform(value, factor);
     }
     let conjugate = vectors.conjugate(value);
@@ -150,7 +155,11 @@ mod tests {
                 let split = split(stages, groups);
                 assert_eq!(split.iter().sum::<u32>(), stages);
                 assert!(split.iter().all(|&group| group > 0));
-                assert!(split.windows(2).all(|pair| pair[0] >= pair[1] && pair[0] - pair[1] <= 1));
+                assert!(
+                    split
+                        .windows(2)
+                        .all(|pair| pair[0] >= pair[1] && pair[0] - pair[1] <= 1)
+                );
             }
         }
     }

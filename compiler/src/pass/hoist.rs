@@ -30,15 +30,20 @@ pub fn run(old: &Graph, counts: &WordCounts, budget: u64) -> Graph {
     let mut left = budget;
     let mut is_resident = |&op: &OpId| {
         let data = old.op(op);
-        let size: u64 = data.results.iter().map(|&result| words(old.ty(result), counts)).sum();
+        let size: u64 = data
+            .results
+            .iter()
+            .map(|&result| words(old.ty(result), counts))
+            .sum();
         let moves = data.opcode == Opcode::CkksEncode && size <= left;
         if moves {
             left -= size;
         }
         moves
     };
-    let (resident, body): (Vec<OpId>, Vec<OpId>) =
-        rest[..closed.end - closed.start].iter().partition(|op| is_resident(op));
+    let (resident, body): (Vec<OpId>, Vec<OpId>) = rest[..closed.end - closed.start]
+        .iter()
+        .partition(|op| is_resident(op));
     let after = &rest[closed.end - closed.start..];
     let order = [before, &resident, &body, after].concat();
     let block = new.body();
@@ -70,7 +75,11 @@ mod tests {
         let opcodes = |budget: u64| -> Vec<Opcode> {
             let hoisted = run(&graph, &counts, budget);
             crate::ir::verify(&hoisted).expect("valid");
-            hoisted.walk().into_iter().map(|op| hoisted.op(op).opcode).collect()
+            hoisted
+                .walk()
+                .into_iter()
+                .map(|op| hoisted.op(op).opcode)
+                .collect()
         };
         use Opcode::*;
         assert_eq!(print(&run(&graph, &counts, 31)), print(&graph));

@@ -158,7 +158,12 @@ impl Lowering<'_> {
                     // A public first value of a state.
                     let scale = self.chain.scale(level);
                     let plain = self.encode(op.operands[0], 1.0, level, scale);
-                    self.push(CkksTrivial, &[plain], Attributes::new(), Type::cipher(level, scale))
+                    self.push(
+                        CkksTrivial,
+                        &[plain],
+                        Attributes::new(),
+                        Type::cipher(level, scale),
+                    )
                 };
                 self.effect(CkksOutput, &[value], op.attributes.clone());
             }

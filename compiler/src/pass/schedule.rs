@@ -116,8 +116,12 @@ impl Emitter<'_> {
                 self.emit(ops[part.start - 1]);
             }
             let old = self.old;
-            let is_read_later =
-                |op: &OpId| old.op(*op).results.iter().any(|result| last_use[result.index()] >= part.end);
+            let is_read_later = |op: &OpId| {
+                old.op(*op)
+                    .results
+                    .iter()
+                    .any(|result| last_use[result.index()] >= part.end)
+            };
             for &op in ops[part.clone()].iter().filter(|op| is_read_later(op)) {
                 self.emit(op);
             }
@@ -133,7 +137,12 @@ impl Emitter<'_> {
                 if data.opcode != Opcode::CkksOutput {
                     continue;
                 }
-                for &read in reads.get(&tile(data)).into_iter().flatten().filter(|_| data.flag("state")) {
+                for &read in reads
+                    .get(&tile(data))
+                    .into_iter()
+                    .flatten()
+                    .filter(|_| data.flag("state"))
+                {
                     self.emit(read);
                 }
                 self.emit(op);

@@ -152,7 +152,11 @@ impl Simplifier {
                 let product = match (own, factors) {
                     (own, &[factor]) => own.iter().map(|own| own * factor).collect(),
                     (&[own], factors) => factors.iter().map(|factor| own * factor).collect(),
-                    _ => own.iter().zip(factors).map(|(own, factor)| own * factor).collect(),
+                    _ => own
+                        .iter()
+                        .zip(factors)
+                        .map(|(own, factor)| own * factor)
+                        .collect(),
                 };
                 data.operands = inner.operands.clone();
                 data.attributes

@@ -146,11 +146,17 @@ fn not_closed(packed: &Packed, port: u32) -> Diagnostic {
     let port = &packed.ports[port as usize];
     Diagnostic::new(
         Code::Carry,
-        format!("the state `{}` comes back from a step at a lower level", port.name),
+        format!(
+            "the state `{}` comes back from a step at a lower level",
+            port.name
+        ),
     )
     .label(port.span, "carried from step to step")
     .note("one compiled step serves for all steps, so it must give back what it took")
-    .remedy(format!("refresh it in the step: `update {0} = bootstrap(…);`", port.name))
+    .remedy(format!(
+        "refresh it in the step: `update {0} = bootstrap(…);`",
+        port.name
+    ))
 }
 
 /// The graph laid out with the radix whose keys are within their budget, or nearest to it, and that is fastest.

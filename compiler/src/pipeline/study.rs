@@ -152,3 +152,72 @@ impl Study {
         Ok((plan, choice))
     }
 }
+
+/// Parameters that were compared, with what they are expected to take and leave.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    /// The parameters.
+    pub bootstrapping: Bootstrapping,
+    /// Predicted seconds of a bootstrap and of encoding its plaintexts.
+    pub seconds: f64,
+    /// Bytes of all keys, expanded.
+    pub key_bytes: u64,
+    /// log2 of QP.
+    pub modulus_bits: f64,
+    /// α.
+    pub digit_limbs: u32,
+    /// Predicted standard deviation of the error of values in [−1, 1].
+    pub error: f64,
+    /// log2 of the probability of a failure.
+    pub log2_failure: f64,
+}
+
+impl Candidate {
+    /// What parameters are compared by: predicted seconds for each level that they leave.
+    pub fn seconds_per_level(&self) -> f64 {
+        self.seconds / f64::from(self.bootstrapping.usable.max(1))
+    }
+}
+
+/// All parameters that are secure at a study's ring degree, precise to 2^−16 and fail with a probability of at most 2^−60, by predicted
+/// time per usable level: factors of both transforms, shapes of EvalMod and numbers of levels left. Its own `bootstrapping`
+/// does not matter.
+pub fn search_parameters(study: &Study) -> Vec<Candidate> {
+    const LEAST_PRECISE: f64 = 1.0 / 65536.0;
+    const MOST_LIKELY: f64 = -60.0;
+    let mut candidates = Vec::new();
+    for to_coefficients in 2..=4 {
+        for to_slots in 3..=5 {
+            for shape in [Bootstrapping::SINE, Bootstrapping::COSINE] {
+                for usable in 1.. {
+                    let bootstrapping = Bootstrapping {
+                        to_coefficients,
+                        to_slots,
+                        usable,
+                        ..shape
+                    };
+                    let study = Study {
+                        bootstrapping,
+                        ..study.clone()
+                    };
+                    // More levels need a larger modulus: none fits after the first that does not.
+                    let Ok((_, choice)) = study.plan() else { break };
+                    let candidate = Candidate {
+                        bootstrapping,
+                        seconds: choice.cost.seconds,
+                        key_bytes: choice.key_bytes,
+                        modulus_bits: choice.modulus_bits(),
+                        digit_limbs: choice.digit_limbs,
+                        error: choice.errors.iter().copied().fold(0.0, f64::max),
+                        log2_failure: bootstrapping.log2_failure(study.log_slots, study.complex),
+                    };
+                    if candidate.error <= LEAST_PRECISE && candidate.log2_failure <= MOST_LIKELY {
+                        candidates.push(candidate);
+                    }
+                }
+            }
+        }
+    }
+    candidates.sort_by(|a, b| a.seconds_per_level().total_cmp(&b.seconds_per_level()));
+    candidates
+}

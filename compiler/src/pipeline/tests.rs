@@ -66,11 +66,9 @@ fn graph_with(text: &str, steps: u32, closed_loop: bool) -> Graph {
 
 /// Deterministic data in [low, high].
 fn data(name: &str, step: usize, count: usize, low: f64, high: f64) -> Vec<f64> {
-    let mut state = name
-        .bytes()
-        .fold(step as u64 + 1, |state, byte| {
-            state.wrapping_mul(131).wrapping_add(u64::from(byte))
-        });
+    let mut state = name.bytes().fold(step as u64 + 1, |state, byte| {
+        state.wrapping_mul(131).wrapping_add(u64::from(byte))
+    });
     (0..count)
         .map(|_| {
             state = state

@@ -227,8 +227,13 @@ impl Run<'_, '_> {
                 self.leaf(op, name, values)?
             }
             TensorConstant if op.attributes.contains_key("steps") => {
-                let ty = op.results.first().and_then(|&result| graph.ty(result).as_tensor());
-                let (ty, elements) = ty.zip(Elements::of(op)).ok_or(ReferenceError::Operation(op.opcode.name()))?;
+                let ty = op
+                    .results
+                    .first()
+                    .and_then(|&result| graph.ty(result).as_tensor());
+                let (ty, elements) = ty
+                    .zip(Elements::of(op))
+                    .ok_or(ReferenceError::Operation(op.opcode.name()))?;
                 TensorData {
                     shape: ty.shape.clone(),
                     values: elements.at_step(self.step).expand(ty.elements()),

@@ -14,7 +14,7 @@ mod text;
 mod timeline;
 mod units;
 
-use cipherloom_plan::Plan;
+use cipherloom_plan::{Op, Plan};
 use serde::Serialize;
 
 pub use keys::{KeyReport, KeysReport};
@@ -59,6 +59,10 @@ pub struct Report {
     pub output_bytes: u64,
     /// Bootstraps of the run.
     pub bootstraps: u64,
+    /// log2 of a bound on the probability that one of them fails; 0 where there are none.
+    pub bootstrap_log2_failure: f64,
+    /// log2 of a bound on the probability that any of the run fails.
+    pub log2_failure: f64,
     /// What the compiler remarked when it made the plan; empty when the plan was read from a file.
     pub notes: Vec<String>,
 }
@@ -68,6 +72,7 @@ impl Report {
     /// compilation.
     pub fn new(plan: &Plan<'_>, source: Option<&Source>, notes: &[String]) -> Self {
         let estimates = plan.estimates();
+        let bootstraps = bootstraps(plan);
         let mut report = Self {
             name: plan.name().to_owned(),
             hash: plan.hash().iter().map(|byte| format!("{byte:02x}")).collect(),
@@ -80,8 +85,9 @@ impl Report {
             seconds_per_step: 0.0,
             input_bytes: estimates.input_bytes,
             output_bytes: estimates.output_bytes,
-            // The instruction set has no mod-raise: whatever a plan does, it does within its chain.
-            bootstraps: 0,
+            bootstraps,
+            bootstrap_log2_failure: estimates.bootstrap_log2_failure,
+            log2_failure: (estimates.bootstrap_log2_failure + (bootstraps.max(1) as f64).log2()).min(0.0),
             notes: notes.to_vec(),
             predictions: Vec::new(),
         };
@@ -120,6 +126,22 @@ impl Report {
         steps.first().map_or(0, |step| step.first_instruction)
             + steps.iter().map(|step| step.instructions).sum::<usize>()
     }
+}
+
+/// How often a plan raises a modulus: once in each bootstrap.
+fn bootstraps(plan: &Plan<'_>) -> u64 {
+    let mut times = vec![1u64];
+    let mut raised = 0;
+    for instruction in plan.instructions() {
+        let now = times.last().copied().unwrap_or(1);
+        match instruction.op {
+            Op::Loop => times.push(now.saturating_mul(u64::from(instruction.a))),
+            Op::End => drop(times.pop()),
+            Op::ModRaise => raised += now,
+            _ => {}
+        }
+    }
+    raised
 }
 
 /// Predicted times on some number of threads.

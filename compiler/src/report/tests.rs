@@ -168,6 +168,7 @@ fn tiny() -> PlanData {
             input_bytes: 12_000,
             output_bytes: 8_000,
             arena_lower_bound_words: 0,
+            bootstrap_log2_failure: 0.0,
         },
     }
 }

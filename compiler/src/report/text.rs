@@ -69,10 +69,22 @@ impl Report {
             ),
             ("scale", format!("2^{:.2}", p.log_scale)),
             ("training steps", p.steps.to_string()),
-            ("bootstraps", self.bootstraps.to_string()),
+            ("bootstraps", self.bootstraps_text()),
         ];
         rows.iter()
             .for_each(|(name, value)| push_line(text, &format!("{name:<16}{value}")));
+    }
+
+    fn bootstraps_text(&self) -> String {
+        if self.bootstraps == 0 {
+            return "0".to_owned();
+        }
+        format!(
+            "{}; one fails with a probability of 2^{:.0} at most, any with 2^{:.0}",
+            self.bootstraps,
+            self.bootstrap_log2_failure.ceil(),
+            self.log2_failure.ceil()
+        )
     }
 
     fn ports(&self, text: &mut String) {

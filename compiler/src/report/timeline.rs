@@ -265,10 +265,12 @@ fn log_scales(plan: &Plan<'_>) -> Vec<Option<f64>> {
                 Op::Encode => plan
                     .constant(instruction.a as usize)
                     .map(|constant| constant.scale().log2()),
-                Op::Mul | Op::MulAcc | Op::MulPlain | Op::MulPlainAcc => a.zip(b).map(|(a, b)| a + b),
+                Op::Mul | Op::MulAcc | Op::MulPlain | Op::MulPlainAcc | Op::MulPlainSum => {
+                    a.zip(b).map(|(a, b)| a + b)
+                }
                 Op::Square => a.map(|a| 2.0 * a),
                 Op::MulScalar => a.zip(scalar()).map(|(a, b)| a + b),
-                Op::Rescale => {
+                Op::Rescale | Op::RelinearizeRescale | Op::ModDownRescale => {
                     let prime = q.get(usize::from(instruction.level) + 1);
                     a.zip(prime).map(|(a, prime)| a - (prime as f64).log2())
                 }

@@ -11,6 +11,7 @@
 //! - Operands of element-wise operations get the same shape by `tensor.broadcast`; public scalars stay
 //!   scalars.
 
+mod bootstrap;
 mod builtin;
 mod call;
 mod checker;

@@ -73,7 +73,10 @@ impl File {
     /// Goes to an offset from the start.
     pub fn seek(&mut self, offset: usize) {
         let block = [self.0, offset];
-        require(call(Operation::Seek, block.as_ptr() as usize) == 0, "cannot seek in a file");
+        require(
+            call(Operation::Seek, block.as_ptr() as usize) == 0,
+            "cannot seek in a file",
+        );
     }
 }
 
@@ -101,7 +104,10 @@ fn exit(success: bool) -> ! {
     const APPLICATION_EXIT: usize = 0x2_0026;
     const RUN_TIME_ERROR: usize = 0x2_0023;
     loop {
-        call(Operation::Exit, if success { APPLICATION_EXIT } else { RUN_TIME_ERROR });
+        call(
+            Operation::Exit,
+            if success { APPLICATION_EXIT } else { RUN_TIME_ERROR },
+        );
     }
 }
 
@@ -191,7 +197,11 @@ fn command_line(line: &mut [u8]) -> (&str, u64) {
     let found = call(Operation::CommandLine, block.as_ptr() as usize) == 0;
     let text = line.split(|&byte| byte == 0).next().unwrap_or_default();
     let mut words = core::str::from_utf8(text).unwrap_or_default().split_whitespace();
-    match (found, words.next(), words.next().and_then(|word| word.parse().ok())) {
+    match (
+        found,
+        words.next(),
+        words.next().and_then(|word| word.parse().ok()),
+    ) {
         (true, Some(machine), Some(megahertz)) => (machine, megahertz),
         _ => ("unknown", 1000),
     }

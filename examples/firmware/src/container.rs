@@ -124,7 +124,10 @@ impl Writer {
 
     /// Writes the table of records and the seal.
     pub fn finish(&mut self) {
-        board::require(self.written == self.payload_bytes, "a ciphertext has another length than announced");
+        board::require(
+            self.written == self.payload_bytes,
+            "a ciphertext has another length than announced",
+        );
         let record_bytes = RECORD_HEADER_BYTES + self.payload_bytes;
         let records = [
             (HEADER_BYTES, LISTING_BYTES, blake3::hash(&self.listing)),
@@ -186,7 +189,10 @@ impl Reader {
 /// The hash of a record on its way out. Of two kilobytes, and thus not on the stack.
 #[inline(never)]
 fn hasher() -> &'static mut blake3::Hasher {
-    board::need(singleton!(: blake3::Hasher = blake3::Hasher::new()).ok_or(()), "one container at a time")
+    board::need(
+        singleton!(: blake3::Hasher = blake3::Hasher::new()).ok_or(()),
+        "one container at a time",
+    )
 }
 
 fn put(bytes: &mut [u8], offset: usize, value: &[u8]) {

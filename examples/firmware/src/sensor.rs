@@ -3,7 +3,7 @@
 use cipherloom_runtime::ckks::stream::{Encoding, Slots};
 use cipherloom_runtime::plan::PortView;
 
-use crate::board::{self, need};
+use crate::board::need;
 use crate::embedded::LOG_N;
 
 /// The readings, in the slots where the plan wants them.
@@ -13,7 +13,10 @@ pub fn message<'m>(view: &PortView<'_>, work: &'m mut [u32]) -> Slots<'m> {
     let bound = view.low().abs().max(view.high().abs()) * factor.abs();
     let mut message = need(Slots::new(LOG_N, bound, work), "memory");
     layout.for_each_slot(view.shape(), 0, |index, slot| {
-        need(message.set(slot as usize, reading(index) * factor), "a reading is out of range");
+        need(
+            message.set(slot as usize, reading(index) * factor),
+            "a reading is out of range",
+        );
     });
     message
 }

@@ -8,21 +8,20 @@
 //! All arithmetic is plain IEEE double precision in a fixed order, with sine and cosine from `libm`: the same input
 //! gives the same plaintext on every machine.
 
+mod residues;
+
+use crate::CkksError;
 use crate::context::{Basis, Context};
 use crate::error::{at_least, exactly};
 use crate::parameters::{MAX_LOG_N, MIN_LOG_N};
-use crate::{CkksError, Parameters};
-use cipherloom_ring::{Word, limb, parallel};
+use cipherloom_ring::Word;
 use core::f64::consts::{FRAC_PI_4, TAU};
+use residues::Garner;
+
+pub(crate) use residues::decoded_limbs;
 
 /// Coefficients must stay below this: the largest that 128-bit signed arithmetic takes with room to spare.
 const COEFFICIENT_BOUND: f64 = (1u128 << 120) as f64;
-/// Coefficients below this take a faster way where words have 64 bits.
-const WORD_BOUND: f64 = (1u64 << 63) as f64;
-/// Words that are copied out of a limb at a time.
-const PIECE: usize = 64;
-/// Bits of the modulus product that decoding reads; its half and twice fit a signed 128-bit integer.
-const DECODED_BITS: u32 = 126;
 
 /// The twiddle factors of the special FFT for one ring degree.
 pub struct Encoder<'m> {
@@ -178,23 +177,12 @@ impl<'m> Encoder<'m> {
         let mut largest = 0f64;
         for coefficient in values.iter_mut() {
             *coefficient = libm::rint(*coefficient * factor);
-            // Not a number is not below the bound.
-            if !(libm::fabs(*coefficient) < COEFFICIENT_BOUND) {
+            if !coefficient.is_finite() || libm::fabs(*coefficient) >= COEFFICIENT_BOUND {
                 return Err(CkksError::TooLarge);
             }
             largest = largest.max(libm::fabs(*coefficient));
         }
-        if W::BITS == u64::BITS && largest < WORD_BOUND {
-            lift_words(ctx, level, basis, dst, values);
-        } else {
-            let coefficients = &*values;
-            ctx.for_each_limb(level, basis, dst, |at, limb| {
-                let modulus = ctx.modulus(at.prime);
-                for (word, &coefficient) in limb.iter_mut().zip(coefficients) {
-                    *word = modulus.reduce_i128(coefficient as i128);
-                }
-            });
-        }
+        residues::lift(ctx, level, basis, dst, values, largest);
         ctx.for_each_limb(level, basis, dst, |at, limb| ctx.ring.ntt_forward(at.prime, limb));
         Ok(())
     }
@@ -296,37 +284,6 @@ impl<'m> Encoder<'m> {
     }
 }
 
-/// Integers below [`WORD_BOUND`] to residues modulo the primes of a basis, in words of 64 bits.
-///
-/// The first limb holds c + 2^63 for all coefficients c while the others are made from it.
-fn lift_words<W: Word>(
-    ctx: &Context<'_, W>,
-    level: usize,
-    basis: Basis,
-    dst: &mut [W],
-    coefficients: &[f64],
-) {
-    const OFFSET: u64 = 1 << 63;
-    let n = ctx.degree();
-    let (first, others) = dst.split_at_mut(n);
-    for (word, &coefficient) in first.iter_mut().zip(coefficients) {
-        *word = W::from_u64((coefficient as i64).cast_unsigned() ^ OFFSET);
-    }
-    let lift = |prime: usize, limb: &mut [W], words: &[W]| {
-        let modulus = ctx.modulus(prime);
-        limb::reduce(modulus, limb, words);
-        limb::add_scalar_assign(modulus, limb, modulus.neg(modulus.reduce_u64(OFFSET)));
-    };
-    debug_assert!(others.len() == (ctx.limbs(level, basis) - 1) * n);
-    parallel::for_each_limb(others, n, |i, limb| lift(ctx.prime_at(level, i + 1), limb, first));
-    let mut piece = [W::ZERO; PIECE];
-    for words in first.chunks_mut(PIECE) {
-        let piece = &mut piece[..words.len()];
-        piece.copy_from_slice(words);
-        lift(0, words, piece);
-    }
-}
-
 pub(crate) fn check_scale(scale: f64) -> Result<(), CkksError> {
     if !scale.is_finite() {
         return Err(CkksError::NotFinite);
@@ -335,63 +292,6 @@ pub(crate) fn check_scale(scale: f64) -> Result<(), CkksError> {
         Ok(())
     } else {
         Err(CkksError::Scale)
-    }
-}
-
-/// How many limbs decoding reads at a level.
-pub(crate) fn decoded_limbs(parameters: &Parameters, level: usize) -> usize {
-    let bits = parameters
-        .q
-        .iter()
-        .take(level.saturating_add(1))
-        .scan(0, |sum, prime| {
-            *sum += u64::BITS - prime.leading_zeros();
-            Some(*sum)
-        });
-    bits.take_while(|&bits| bits <= DECODED_BITS).count().max(1)
-}
-
-/// Mixed-radix reconstruction (Garner) from the first limbs to a signed 128-bit integer.
-struct Garner<W> {
-    limbs: usize,
-    /// (q_0 … q_{i−1})^{−1} mod q_i.
-    inverse: [W; MAX_GARNER],
-    /// Q = q_0 … q_{limbs−1}.
-    product: i128,
-}
-
-/// 126 bits of primes of at least 6 bits (the smallest that are 1 modulo 2^5).
-const MAX_GARNER: usize = 21;
-
-impl<W: Word> Garner<W> {
-    fn new(ctx: &Context<'_, W>, limbs: usize) -> Self {
-        let limbs = limbs.min(MAX_GARNER);
-        let mut inverse = [W::ONE; MAX_GARNER];
-        let mut product: i128 = 1;
-        for (i, inverse) in inverse.iter_mut().enumerate().take(limbs) {
-            let modulus = ctx.modulus(i);
-            // The primes are distinct, so the product is invertible.
-            *inverse = modulus.inv(modulus.reduce_i128(product)).unwrap_or(W::ONE);
-            product *= i128::from(modulus.value_u64());
-        }
-        Self {
-            limbs,
-            inverse,
-            product,
-        }
-    }
-
-    /// Coefficient k in (−Q/2, Q/2), by arithmetic that does not depend on its value.
-    fn centred(&self, ctx: &Context<'_, W>, residues: &[W], k: usize) -> i128 {
-        let (mut value, mut radix) = (0i128, 1i128);
-        for i in 0..self.limbs {
-            let modulus = ctx.modulus(i);
-            let residue = ctx.limb(residues, i)[k];
-            let digit = modulus.mul(modulus.sub(residue, modulus.reduce_i128(value)), self.inverse[i]);
-            value += i128::from(digit.to_u64()) * radix;
-            radix *= i128::from(modulus.value_u64());
-        }
-        value - (self.product & (((self.product >> 1) - value) >> 127))
     }
 }
 

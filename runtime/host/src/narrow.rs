@@ -22,7 +22,11 @@ impl<'s> Narrow<'s> {
         let log_n = u32::from(parameters.log_n());
         let client = Client::new(log_n, parameters.q().iter(), Roots::Computed, Factors::Computed);
         let client = client.ok().filter(|_| parameters.word_bits() == 32)?;
-        Some(Self { client, log_n, secret })
+        Some(Self {
+            client,
+            log_n,
+            secret,
+        })
     }
 
     /// Whether a port's values fit the signed words that small machines encode in.

@@ -225,7 +225,14 @@ impl<'a> Run<'a> {
             (checkpoints, *every)
         });
         let mut saved: Option<Instant> = None;
-        let mut instruction_seconds = vec![0.0; if self.profile { view.instructions().len() } else { 0 }];
+        let mut instruction_seconds = vec![
+            0.0;
+            if self.profile {
+                view.instructions().len()
+            } else {
+                0
+            }
+        ];
         if self.profile {
             executor = executor.pausing();
         }

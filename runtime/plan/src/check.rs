@@ -144,6 +144,10 @@ impl Plan<'_> {
         estimates.must(
             times.iter().all(|&seconds| is_size(seconds)),
             "times are finite and not negative",
+        )?;
+        estimates.must(
+            is_size(-self.estimates.bootstrap_log2_failure),
+            "the logarithm of a probability is finite and not positive",
         )
     }
 

@@ -387,6 +387,7 @@ record!(Estimates {
     input_bytes: u64,
     output_bytes: u64,
     arena_lower_bound_words: u64,
+    bootstrap_log2_failure: f64,
 });
 
 /// The next multiple of 8.

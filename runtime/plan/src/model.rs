@@ -172,4 +172,7 @@ pub struct Estimates {
     pub output_bytes: u64,
     /// The largest number of words that are alive at one time: no arena can be smaller.
     pub arena_lower_bound_words: u64,
+    /// log2 of a bound on the probability that a bootstrap fails because a coefficient holds a larger multiple of q_0 than it takes
+    /// away, at most 0; 0 where nothing bootstraps.
+    pub bootstrap_log2_failure: f64,
 }

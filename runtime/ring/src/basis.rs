@@ -25,8 +25,6 @@ pub type Target<'a, W> = (usize, &'a mut [W]);
 const TILE: usize = 4096;
 /// Most limbs that [`combine_group`] makes. What it knows of each is on the stack: half a kilobyte, dear on a small machine.
 pub const MAX_GROUP: usize = if cfg!(target_pointer_width = "64") { 32 } else { 2 };
-/// A number of limbs that spreads evenly over threads.
-pub const GROUP: usize = if cfg!(feature = "parallel") { 4 } else { 8 };
 
 /// How many of `limbs` limbs one thread best makes at once: the source is read once for all of them. At most
 /// [`MAX_GROUP`], at least 1.

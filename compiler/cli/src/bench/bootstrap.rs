@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use cipherloom_compiler::params::{BootstrapSet, SETS};
-use cipherloom_compiler::pipeline::study::Study;
+use cipherloom_compiler::params::{BootstrapSet, Bootstrapping, SETS};
+use cipherloom_compiler::pipeline::study::{Study, search_parameters};
 use cipherloom_host::{
     PlanFile, Run, RunOptions, RunReport, Silent, Tensor, decrypt_outputs, encrypt_inputs,
     generate_evaluation_keys, generate_seed,
@@ -140,6 +140,68 @@ pub fn run(
     Ok(())
 }
 
+/// A table of the best parameters for each set's ring and slots, by predicted seconds per usable level.
+pub fn search(names: &[String]) -> Vec<String> {
+    const SHOWN: usize = 12;
+    let mut lines = Vec::new();
+    for set in SETS {
+        if !names.is_empty() && !names.iter().any(|name| name.eq_ignore_ascii_case(set.name)) {
+            continue;
+        }
+        let study = Study {
+            log_n: set.log_n,
+            log_slots: set.log_slots,
+            complex: set.complex,
+            vectors: 1,
+            rounds: 1,
+            bootstrapping: set.bootstrapping,
+            log_scale: set.log_scale,
+            toy: false,
+            threads: 1,
+        };
+        lines.push(format!(
+            "{:<16} {:>4} {:>4} {:>7} {:>7} {:>9} {:>9} {:>6} {:>6} {:>6} {:>8} {:>8}",
+            set.name,
+            "StC",
+            "CtS",
+            "degree",
+            "levels",
+            "seconds",
+            "per level",
+            "bits",
+            "alpha",
+            "keys",
+            "error",
+            "failure"
+        ));
+        for candidate in search_parameters(&study).iter().take(SHOWN) {
+            let Bootstrapping {
+                to_coefficients,
+                to_slots,
+                degree,
+                usable,
+                ..
+            } = candidate.bootstrapping;
+            lines.push(format!(
+                "{:<16} {:>4} {:>4} {:>7} {:>7} {:>9.3} {:>9.4} {:>6.0} {:>6} {:>5.1}G {:>8} {:>8}",
+                "",
+                to_coefficients,
+                to_slots,
+                degree,
+                usable,
+                candidate.seconds,
+                candidate.seconds_per_level(),
+                candidate.modulus_bits,
+                candidate.digit_limbs,
+                candidate.key_bytes as f64 / 1e9,
+                format!("2^{:.1}", candidate.error.log2()),
+                format!("2^{:.0}", candidate.log2_failure),
+            ));
+        }
+    }
+    lines
+}
+
 fn measure(
     set: &BootstrapSet,
     threads: &[usize],
@@ -182,7 +244,9 @@ fn measure(
             threads,
             allow_toy: quick,
         };
-        let (outputs, report) = Run::new(&plan, &keys, &inputs, options).profile().start(&mut Silent)?;
+        let (outputs, report) = Run::new(&plan, &keys, &inputs, options)
+            .profile()
+            .start(&mut Silent)?;
         let results = decrypt_outputs(&plan, &secret, &outputs)?;
         let errors = parts.iter().flat_map(|(input, output)| {
             let (x, y) = (&data[*input].values, &results[*output].values);
@@ -249,7 +313,9 @@ fn phases(plan: &Plan<'_>, report: &RunReport, bootstraps: f64) -> [f64; 4] {
 /// Bytes of all plaintexts that are encoded.
 fn plaintext_bytes(plan: &Plan<'_>) -> u64 {
     let words = plan.parameters().word_bits() as u64 / 8;
-    let encodes = plan.instructions().filter(|instruction| instruction.op == Op::Encode);
+    let encodes = plan
+        .instructions()
+        .filter(|instruction| instruction.op == Op::Encode);
     encodes
         .filter_map(|instruction| plan.buffer(instruction.dst as usize))
         .map(|buffer| buffer.words * words)

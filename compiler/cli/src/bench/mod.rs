@@ -59,6 +59,9 @@ pub struct Request {
     /// Sets of `bootstrap`, by name [default: all]
     #[arg(long = "bootstrap-set", value_name = "NAMES", value_delimiter = ',', value_parser = bootstrap::names())]
     pub bootstrap_sets: Vec<String>,
+    /// Instead of measuring `bootstrap`, search: predicted seconds per level left, for all parameters that are secure
+    #[arg(long)]
+    pub search: bool,
     /// Repeat little: a look, not a measurement
     #[arg(long)]
     pub quick: bool,

@@ -195,8 +195,8 @@ impl Operation {
         } = kit;
         let element = *element;
         match self {
-            Encode | Encrypt | Decrypt => return self.run_client(kit),
-            Unpack | Expand | Tables | Touch => return self.run_start(kit),
+            Encode | Encrypt | Decrypt => self.run_client(kit),
+            Unpack | Expand | Tables | Touch => self.run_start(kit),
             Add => {
                 let ([dst], [a, b]) = (results.take([2 * q]), sources.take([2 * q, 2 * q]));
                 evaluate::add(ctx, level, 2, Basis::Q, dst, a, b)

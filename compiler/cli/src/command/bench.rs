@@ -90,6 +90,12 @@ impl Bench {
 
 impl Bench {
     fn bootstraps(self) -> Result<()> {
+        if self.request.search {
+            for line in bootstrap::search(&self.request.bootstrap_sets) {
+                say!("{line}");
+            }
+            return Ok(());
+        }
         if !self.json {
             say!("{}, {} kernels", machine::name(), Backend::active());
             say!("{}", bootstrap::Line::header());

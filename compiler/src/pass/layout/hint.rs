@@ -29,8 +29,10 @@ pub fn scale_hints(graph: &Graph) -> Vec<Option<f64>> {
     let first_reads = |hints: &[Option<f64>]| {
         let mut factors = BTreeMap::new();
         for state in &states {
-            let own = hints[state.results[0].index()].unwrap_or(1.0);
-            factors.entry(state.text("name").unwrap_or_default()).or_insert(own);
+            let own = exact(hints[state.results[0].index()].unwrap_or(1.0));
+            factors
+                .entry(state.text("name").unwrap_or_default())
+                .or_insert(own);
         }
         factors
     };
@@ -50,6 +52,16 @@ pub fn scale_hints(graph: &Graph) -> Vec<Option<f64>> {
         hints[state.results[0].index()] = factors.get(state.text("name").unwrap_or_default()).copied();
     }
     hints
+}
+
+/// A power of two where only rounding keeps a factor from it: squares double that error each time, until it costs a product.
+fn exact(factor: f64) -> f64 {
+    let power = factor.log2().round().exp2();
+    if (factor / power - 1.0).abs() < 1e-12 {
+        power
+    } else {
+        factor
+    }
 }
 
 fn wishes(graph: &Graph, states: &BTreeMap<&str, f64>) -> Vec<Option<f64>> {

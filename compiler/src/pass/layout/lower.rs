@@ -141,7 +141,10 @@ impl Lowering<'_> {
                 let shape = self.tensor_type(op.results[0]).shape;
                 self.set(op, Known::Public(Public { shape, elements }));
             }
-            TrainStep => self.packer.vectors.step(op.int("index").unwrap_or(0), op.int("count")),
+            TrainStep => self
+                .packer
+                .vectors
+                .step(op.int("index").unwrap_or(0), op.int("count")),
             TrainEnd => self.packer.vectors.end(),
             TensorState => self.load(op),
             TensorStore => self.store(op)?,
@@ -299,7 +302,10 @@ impl Lowering<'_> {
                     elements: Elements::Splat(0.0),
                 });
                 if contracted.is_some() && public.steps().is_some() {
-                    return Err(unsupported(op, "a product of vectors of which one differs from step to step"));
+                    return Err(unsupported(
+                        op,
+                        "a product of vectors of which one differs from step to step",
+                    ));
                 }
                 if contracted.is_none() {
                     return self.times_public(op, index, &public);

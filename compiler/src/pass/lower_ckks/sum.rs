@@ -120,8 +120,10 @@ impl Lowering<'_> {
         // Where a rescale comes anyway, a value that lies too high joins it.
         let rescales =
             products.is_some() || !sum.plain_products.is_empty() || !sum.scalar_products.is_empty();
-        let (joining, mut terms): (Vec<_>, Vec<_>) =
-            sum.terms.into_iter().partition(|&(_, value)| rescales && joins(value));
+        let (joining, mut terms): (Vec<_>, Vec<_>) = sum
+            .terms
+            .into_iter()
+            .partition(|&(_, value)| rescales && joins(value));
         let joining = joining.into_iter().map(|(sign, value)| (vec![sign], value));
         let scalar_products: Vec<(Vec<f64>, Value)> =
             sum.scalar_products.into_iter().chain(joining).collect();

@@ -31,7 +31,11 @@ impl Steps {
     /// The steps that take least time for a product of `bits` stages.
     pub fn of(bits: u32, wraps: bool) -> Self {
         let size = 1i64 << bits;
-        let (low, high) = if wraps { (0, size - 1) } else { (1 - size, size - 1) };
+        let (low, high) = if wraps {
+            (0, size - 1)
+        } else {
+            (1 - size, size - 1)
+        };
         let steps = |log: u32| {
             let babies = 1i64 << log;
             let giants: Vec<i64> = (low.div_euclid(babies)..=high.div_euclid(babies))
@@ -72,7 +76,12 @@ impl Lowering<'_> {
         let mut rotated: BTreeMap<i64, Value> = BTreeMap::new();
         for baby in 0..steps.babies {
             let value = if baby == 0 {
-                self.push(Opcode::CkksLiftAcc, &[x], Attributes::new(), Type::Cipher(raised.clone()))
+                self.push(
+                    Opcode::CkksLiftAcc,
+                    &[x],
+                    Attributes::new(),
+                    Type::Cipher(raised.clone()),
+                )
             } else {
                 self.rotate_acc(digits, baby * stride, None, &raised)
             };
@@ -151,7 +160,12 @@ impl Lowering<'_> {
         let operands: Vec<Value> = [digits].into_iter().chain(sum).collect();
         let slots = 1i64 << (self.chain.log_n - 1);
         let attributes = Builder::attributes([("by", Attribute::Int(by.rem_euclid(slots)))]);
-        self.push(Opcode::CkksRotateAcc, &operands, attributes, Type::Cipher(ty.clone()))
+        self.push(
+            Opcode::CkksRotateAcc,
+            &operands,
+            attributes,
+            Type::Cipher(ty.clone()),
+        )
     }
 
     fn mod_down_rescale(&mut self, sum: Value) -> Value {
@@ -200,12 +214,7 @@ impl Lowering<'_> {
             Type::Cipher(ty.clone()),
         );
         let raised = Type::Cipher(CipherType { level, ..ty });
-        let high = self.push(
-            Opcode::CkksModRaise,
-            &[sparse],
-            Attributes::new(),
-            raised.clone(),
-        );
+        let high = self.push(Opcode::CkksModRaise, &[sparse], Attributes::new(), raised.clone());
         self.push(Opcode::CkksSwitchSecret, &[high], to("main"), raised)
     }
 

@@ -60,7 +60,11 @@ fn planned(graph: &Graph, options: &Options) -> (Packed, PlanData) {
 
 /// Operations of the body: those between the markers.
 fn body(plan: &PlanData) -> Vec<Op> {
-    let ops: Vec<Op> = plan.instructions.iter().map(|instruction| instruction.op).collect();
+    let ops: Vec<Op> = plan
+        .instructions
+        .iter()
+        .map(|instruction| instruction.op)
+        .collect();
     let start = ops.iter().position(|&op| op == Op::Loop).expect("a loop");
     let end = ops.iter().position(|&op| op == Op::End).expect("its end");
     ops[start + 1..end].to_vec()
@@ -68,11 +72,24 @@ fn body(plan: &PlanData) -> Vec<Op> {
 
 #[test]
 fn closed_and_unrolled_graphs_mean_the_same() {
-    for text in [SUMS.to_owned(), logistic(12, 5, "nesterov(rate: 1 / (1 + t))"), logistic(7, 3, "momentum(rate: 1)")] {
+    for text in [
+        SUMS.to_owned(),
+        logistic(12, 5, "nesterov(rate: 1 / (1 + t))"),
+        logistic(7, 3, "momentum(rate: 1)"),
+    ] {
         let inputs: BTreeMap<String, Vec<f64>> = [("v", 5), ("s", 5), ("old", 5), ("n", 1), ("x_val", 25)]
             .into_iter()
             .map(|(name, count)| (name.to_owned(), data(name, 0, count, -1.0, 1.0)))
-            .chain([("x_val".to_owned(), data("x_val", 0, if text.contains("[5, 3]") { 15 } else { 25 }, -1.0, 1.0))])
+            .chain([(
+                "x_val".to_owned(),
+                data(
+                    "x_val",
+                    0,
+                    if text.contains("[5, 3]") { 15 } else { 25 },
+                    -1.0,
+                    1.0,
+                ),
+            )])
             .collect();
         let mut batches = |name: &str, step: usize| {
             let count = match (name, text.contains("[5, 3]")) {
@@ -90,8 +107,16 @@ fn closed_and_unrolled_graphs_mean_the_same() {
         };
         let (open, closed) = (run(false), run(true));
         assert_eq!(open.outputs.len(), closed.outputs.len());
-        let pairs = open.outputs.iter().zip(&closed.outputs).map(|((_, a), (_, b))| (a, b));
-        let reveals = open.reveals.iter().zip(&closed.reveals).map(|((_, a), (_, b))| (a, b));
+        let pairs = open
+            .outputs
+            .iter()
+            .zip(&closed.outputs)
+            .map(|((_, a), (_, b))| (a, b));
+        let reveals = open
+            .reveals
+            .iter()
+            .zip(&closed.reveals)
+            .map(|((_, a), (_, b))| (a, b));
         for (a, b) in pairs.chain(reveals) {
             for (a, b) in a.values.iter().zip(&b.values) {
                 assert!((a - b).abs() < 1e-12 * (1.0 + a.abs()), "{a} {b}");
@@ -118,8 +143,13 @@ fn plans_of_closed_loops_compute_what_the_reference_does() {
         assert!(difference < 1e-9, "{difference}");
         let body = body(&plan);
         assert_eq!(body[0], Op::Step);
-        assert!(body.contains(&Op::StateLoad) && body.contains(&Op::StateStore) && body.contains(&Op::Stream));
-        assert!(!body.contains(&Op::Encode), "constants are encoded before the loop");
+        assert!(
+            body.contains(&Op::StateLoad) && body.contains(&Op::StateStore) && body.contains(&Op::Stream)
+        );
+        assert!(
+            !body.contains(&Op::Encode),
+            "constants are encoded before the loop"
+        );
         assert_eq!(plan.parameters.steps, steps);
     }
 }
@@ -167,8 +197,13 @@ fn steps_with_bootstraps_agree_with_the_reference_in_every_frame() {
         let graph = tensor_graph(&refresh(initial), 5);
         let bootstraps = |graph: &Graph| {
             let ops = graph.walk().into_iter().map(|op| graph.op(op).opcode);
-            ops.filter(|&op| matches!(op, crate::ir::Opcode::TensorBootstrap | crate::ir::Opcode::SlotBootstrap))
-                .count()
+            ops.filter(|&op| {
+                matches!(
+                    op,
+                    crate::ir::Opcode::TensorBootstrap | crate::ir::Opcode::SlotBootstrap
+                )
+            })
+            .count()
         };
         assert_eq!((bootstraps(&graph), backend::steps(&graph)), (1, 5));
         every_frame_of(&graph, 16, RADIX);
@@ -186,4 +221,24 @@ fn the_number_of_steps_is_asked_for() {
     let refusal = compile(&source, &Options::default()).expect_err("how often?");
     assert_eq!(refusal.0[0].code, Code::Option);
     assert!(refusal.0[0].remedies[0].contains("--steps"), "{refusal:?}");
+}
+
+/// Squares of squares would make the factor beside them vanish, and the slots with it.
+#[test]
+fn repeated_squares_keep_slots_in_reach() {
+    let text = include_str!("../../../../examples/refresh/refresh.loom");
+    let graph = tensor_graph(text, 5);
+    let axes = Axes::unify(&graph).expect("axes");
+    for frame in Frame::enumerate(&axes, 512) {
+        let packed = layout::run(&graph, &axes, &frame, RADIX).expect("laid out");
+        assert!(difference(&graph, &packed, &run_slots(&packed)) < 1e-9);
+        for op in packed.graph.walk().into_iter().map(|op| packed.graph.op(op)) {
+            if let Some(bound) = op.float("bound") {
+                assert!((1e-3..1e3).contains(&bound), "{}: {bound:e}", op.opcode.name());
+            }
+        }
+        // Ten squarings, and nothing beside them: every factor is where it costs no level.
+        let levels = crate::pass::levels::run(&packed.graph, 0, 3);
+        assert_eq!(levels.iter().flatten().max(), Some(&13));
+    }
 }

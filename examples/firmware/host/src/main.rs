@@ -27,7 +27,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     if secret.get(16..48) != Some(&plan.hash()[..]) {
         return Err("the secret key is for another plan".into());
     }
-    let seed: &[u8; 32] = secret.get(HEADER_BYTES..).and_then(<[u8]>::first_chunk).ok_or("not a secret key")?;
+    let seed: &[u8; 32] = secret
+        .get(HEADER_BYTES..)
+        .and_then(<[u8]>::first_chunk)
+        .ok_or("not a secret key")?;
 
     let parameters = context_parameters(&plan)?;
     let mut tables = vec![0u64; Context::<u64>::memory_words(&parameters)];
@@ -38,11 +41,19 @@ fn main() -> Result<(), Box<dyn Error>> {
     getrandom::fill(&mut uniform)?;
     getrandom::fill(&mut errors)?;
     let mut key = vec![0; public_key_words(&context.parameters)];
-    generate_public_key(&context, &secret, &uniform, &mut ChaCha20Rng::from_seed(errors), &mut key)?;
+    generate_public_key(
+        &context,
+        &secret,
+        &uniform,
+        &mut ChaCha20Rng::from_seed(errors),
+        &mut key,
+    )?;
 
     let identity = blake3::derive_key("Cipherloom v1 identity of a secret key", seed);
     let mut file = [identity, uniform].concat();
-    let first_half = key.chunks_exact(context.degree()).take(context.parameters.q.len());
+    let first_half = key
+        .chunks_exact(context.degree())
+        .take(context.parameters.q.len());
     for (prime, limb) in first_half.enumerate() {
         let (start, bits) = (file.len(), context.ring.modulus(prime).bits());
         file.resize(start + packed_bytes(limb.len(), bits), 0);

@@ -22,18 +22,33 @@ fn main() -> ! {
 /// Apart from `main`, so that this stack and the one that parsing takes are not there at the same time.
 #[inline(never)]
 fn run(meter: Meter, plan: &Plan<'_>) -> ! {
-    let work = need(singleton!(: [u32; Slots::memory_words(LOG_N)] = [0; _]).ok_or(()), "memory");
-    let secret = need(singleton!(: [u32; Ternary::memory_words(LOG_N)] = [0; _]).ok_or(()), "memory");
-    let [c0, c1] = need(singleton!(: [[u8; LIMB_BYTES]; 2] = [[0; _]; 2]).ok_or(()), "memory");
+    let work = need(
+        singleton!(: [u32; Slots::memory_words(LOG_N)] = [0; _]).ok_or(()),
+        "memory",
+    );
+    let secret = need(
+        singleton!(: [u32; Ternary::memory_words(LOG_N)] = [0; _]).ok_or(()),
+        "memory",
+    );
+    let [c0, c1] = need(
+        singleton!(: [[u8; LIMB_BYTES]; 2] = [[0; _]; 2]).ok_or(()),
+        "memory",
+    );
 
     let client = embedded::client(plan);
     let (port, view) = container::only_port(plan, PortKind::Reveal);
     let seed = container::secret_seed();
     let mut file = Reader::open("outputs.ct\0", (Kind::Outputs, Form::Full), plan, (port, &view));
-    require(file.identity == container::key_identity(&seed), "the ciphertext is under another key");
+    require(
+        file.identity == container::key_identity(&seed),
+        "the ciphertext is under another key",
+    );
     require(view.level() == 0, "the reveal has more than one limb");
     for limb in [&mut *c0, &mut *c1] {
-        file.read(need(limb.get_mut(..client.polynomial_bytes(0)).ok_or(()), "memory"));
+        file.read(need(
+            limb.get_mut(..client.polynomial_bytes(0)).ok_or(()),
+            "memory",
+        ));
     }
 
     let layout = view.layout();

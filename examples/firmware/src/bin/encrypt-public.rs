@@ -22,8 +22,14 @@ fn main() -> ! {
 /// Apart from `main`, so that this stack and the one that parsing takes are not there at the same time.
 #[inline(never)]
 fn run(meter: Meter, plan: &Plan<'_>) -> ! {
-    let work = need(singleton!(: [u32; Slots::memory_words(LOG_N)] = [0; _]).ok_or(()), "memory");
-    let ephemeral = need(singleton!(: [u32; Ternary::memory_words(LOG_N)] = [0; _]).ok_or(()), "memory");
+    let work = need(
+        singleton!(: [u32; Slots::memory_words(LOG_N)] = [0; _]).ok_or(()),
+        "memory",
+    );
+    let ephemeral = need(
+        singleton!(: [u32; Ternary::memory_words(LOG_N)] = [0; _]).ok_or(()),
+        "memory",
+    );
 
     let client = embedded::client(plan);
     let (port, view) = container::only_port(plan, PortKind::Input);

@@ -23,8 +23,14 @@ fn main() -> ! {
 /// Apart from `main`, so that this stack and the one that parsing takes are not there at the same time.
 #[inline(never)]
 fn run(meter: Meter, plan: &Plan<'_>) -> ! {
-    let work = need(singleton!(: [u32; Slots::memory_words(LOG_N)] = [0; _]).ok_or(()), "memory");
-    let secret = need(singleton!(: [u32; Ternary::memory_words(LOG_N)] = [0; _]).ok_or(()), "memory");
+    let work = need(
+        singleton!(: [u32; Slots::memory_words(LOG_N)] = [0; _]).ok_or(()),
+        "memory",
+    );
+    let secret = need(
+        singleton!(: [u32; Ternary::memory_words(LOG_N)] = [0; _]).ok_or(()),
+        "memory",
+    );
 
     let client = embedded::client(plan);
     let (port, view) = container::only_port(plan, PortKind::Input);
@@ -43,7 +49,9 @@ fn run(meter: Meter, plan: &Plan<'_>) -> ! {
     let kind = (Kind::Inputs, Form::Seeded);
     let mut file = Writer::create("inputs.ct\0", kind, plan, &identity, (port, &view), bytes);
     file.write(&seed);
-    let encrypted = client.encrypt_symmetric(&secret, message, encoding, &seed, &mut errors, |piece| file.write(piece));
+    let encrypted = client.encrypt_symmetric(&secret, message, encoding, &seed, &mut errors, |piece| {
+        file.write(piece)
+    });
     need(encrypted, "encrypt");
     file.finish();
     meter.report("encrypt-symmetric")

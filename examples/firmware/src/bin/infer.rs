@@ -30,19 +30,30 @@ fn run(meter: Meter, plan: &Plan<'_>) -> ! {
     let slots = need(singleton!(: [f64; 1 << LOG_N] = [0.0; _]).ok_or(()), "memory");
 
     let parameters = need(context_parameters(plan), "the plan's parameters are wrong");
-    let context = need(Context::with_tables(parameters, embedded::tables()), "the tables are of another plan");
-    let encoder = need(Encoder::with_table(LOG_N, embedded::encoder_table()), "the tables are of another plan");
+    let context = need(
+        Context::with_tables(parameters, embedded::tables()),
+        "the tables are of another plan",
+    );
+    let encoder = need(
+        Encoder::with_table(LOG_N, embedded::encoder_table()),
+        "the tables are of another plan",
+    );
     let input = container::only_port(plan, PortKind::Input);
     let reveal = container::only_port(plan, PortKind::Reveal);
     // The compiler verified the plan that is in flash, and its hash was checked.
-    let options = Options { allow_toy: false, verified: true };
+    let options = Options {
+        allow_toy: false,
+        verified: true,
+    };
     let executor = Executor::new(plan, &context, &encoder, arena, slots, &(), options);
     let mut executor = need(executor, "the memory is for another plan");
 
     let mut identity = [0; 32];
     loop {
         match need(executor.next(), "the plan cannot be carried out") {
-            Event::NeedInput { level, destination, .. } => {
+            Event::NeedInput {
+                level, destination, ..
+            } => {
                 let kind = (Kind::Inputs, Form::Seeded);
                 let mut file = Reader::open("inputs.ct\0", kind, plan, (input.0, &input.1));
                 identity = file.identity;
@@ -58,10 +69,17 @@ fn run(meter: Meter, plan: &Plan<'_>) -> ! {
                 let kind = (Kind::Outputs, Form::Full);
                 let limbs = usize::from(reveal.1.level()) + 1;
                 let primes = (0..limbs).map(|prime| context.ring.modulus(prime));
-                let bytes = primes.clone().map(|modulus| packed_bytes(1 << LOG_N, modulus.bits())).sum::<usize>();
+                let bytes = primes
+                    .clone()
+                    .map(|modulus| packed_bytes(1 << LOG_N, modulus.bits()))
+                    .sum::<usize>();
                 let port = (reveal.0, &reveal.1);
                 let mut file = Writer::create("outputs.ct\0", kind, plan, &identity, port, 2 * bytes);
-                for (modulus, limb) in primes.clone().chain(primes).zip(ciphertext.chunks_exact(1 << LOG_N)) {
+                for (modulus, limb) in primes
+                    .clone()
+                    .chain(primes)
+                    .zip(ciphertext.chunks_exact(1 << LOG_N))
+                {
                     write_limb(&mut file, modulus, limb);
                 }
                 file.finish();
@@ -78,7 +96,10 @@ fn read_limb(file: &mut Reader, modulus: &Modulus<u32>, limb: &mut [u32]) {
     for residues in limb.chunks_exact_mut(PIECE) {
         let bytes = &mut bytes[..packed_bytes(PIECE, modulus.bits())];
         file.read(bytes);
-        need(unpack(bytes, modulus.bits(), modulus, residues), "the input is not reduced");
+        need(
+            unpack(bytes, modulus.bits(), modulus, residues),
+            "the input is not reduced",
+        );
     }
 }
 

@@ -1,8 +1,8 @@
 //! Slot values in the words that become, in place, the coefficients of a polynomial, and back.
 
-use super::{Encoding, Factors};
 use super::fourier::{coefficients_to_slots, rounded, slots_to_coefficients};
 use super::prime::reverse;
+use super::{Encoding, Factors};
 use crate::CkksError;
 use cipherloom_ring::Modulus;
 use zeroize::Zeroize;

@@ -5,6 +5,7 @@ use super::product::{Key, Product};
 use crate::context::Context;
 use crate::division::Division;
 use cipherloom_ring::{Word, basis, parallel};
+use core::ops::Range;
 
 /// Polynomials of a key, and of what is switched with it.
 const PAIR: usize = 2;
@@ -36,6 +37,24 @@ impl<W: Word> Switch<'_, W> {
         digits.begin_transform(ctx, position, raised);
         Product::new(ctx, self.level, position, self.key, self.element, self.addends)
     }
+
+    /// Goes on with what [`Switch::begin`] began, for one block: calls `f(polynomial, columns, words)` for every tile of
+    /// the result that comes from it.
+    fn block(
+        &self,
+        ctx: &Context<'_, W>,
+        digits: &Digits<'_, W>,
+        product: &Product<'_, W>,
+        position: usize,
+        block: usize,
+        raised: &mut [W],
+        f: impl FnMut(usize, Range<usize>, &[W]),
+    ) {
+        // The key for the next block arrives while this one is transformed.
+        let next = |digit| product.key_block(ctx, digit, block + 1);
+        let words = digits.end_transform(ctx, position, block, raised, next);
+        product.for_each_tile(ctx, ctx.block(block), words.iter().copied(), f);
+    }
 }
 
 /// dst = the result of a key switch, degree 1, `kept` limbs in each polynomial.
@@ -53,12 +72,13 @@ pub(super) fn switch<W: Word>(ctx: &Context<'_, W>, job: Switch<'_, W>, dst: &mu
     let digits = Digits::new(ctx, level, job.polynomial, scratch);
 
     let (tail0, tail1) = tails.split_at_mut(dropped.len() * n);
+    let results = [tail0, tail1];
     for_each_share(
         ctx,
         limbs,
         dropped.len(),
         raised,
-        [tail0, tail1],
+        results,
         |first, raised, [tail0, tail1]| {
             let first = kept + first;
             digits.raise(ctx, first, raised);
@@ -68,12 +88,13 @@ pub(super) fn switch<W: Word>(ctx: &Context<'_, W>, job: Switch<'_, W>, dst: &mu
             {
                 let product = job.begin(ctx, &digits, position, raised);
                 for block in 0..ctx.ring.ntt_blocks() {
-                    let next = |digit| product.key_block(ctx, digit, block + 1);
-                    let words = digits.end_transform(ctx, position, block, raised, next);
-                    product.for_each_tile(
+                    job.block(
                         ctx,
-                        ctx.block(block),
-                        words.iter().copied(),
+                        &digits,
+                        &product,
+                        position,
+                        block,
+                        raised,
                         |polynomial, columns, words| {
                             let tail = if polynomial == 0 { &mut *tail0 } else { &mut *tail1 };
                             tail[columns].copy_from_slice(words);
@@ -86,12 +107,13 @@ pub(super) fn switch<W: Word>(ctx: &Context<'_, W>, job: Switch<'_, W>, dst: &mu
 
     let division = Division::in_place(ctx, dropped, tails, wraps);
     let (dst0, dst1) = dst.split_at_mut(kept * n);
+    let results = [dst0, dst1];
     for_each_share(
         ctx,
         limbs,
         kept,
         raised,
-        [dst0, dst1],
+        results,
         |first, raised, [dst0, dst1]| {
             digits.raise(ctx, first, raised);
             division.remainders(ctx, 0, first, dst0);
@@ -100,21 +122,27 @@ pub(super) fn switch<W: Word>(ctx: &Context<'_, W>, job: Switch<'_, W>, dst: &mu
             for ((position, raised), (dst0, dst1)) in
                 (first..).zip(raised.chunks_exact_mut(limbs * n)).zip(pairs)
             {
-                ctx.ring.ntt_forward(position, dst0);
-                ctx.ring.ntt_forward(position, dst1);
+                ctx.ring.ntt_forward_outer(position, dst0);
+                ctx.ring.ntt_forward_outer(position, dst1);
                 let product = job.begin(ctx, &digits, position, raised);
+                let own = digits.own(ctx, position).map_or(0, |(digit, _)| digit);
                 for block in 0..ctx.ring.ntt_blocks() {
-                    let columns = product.destination(ctx, &ctx.block(block));
-                    let index = columns.start / columns.len();
+                    let to = product.destination(ctx, &ctx.block(block));
+                    let index = to.start / to.len();
+                    // The digit that needs no transform has its key asked for here.
+                    let [next0, next1] = product.key_block(ctx, own, block + 1);
+                    let (dst0, dst1) = (&mut *dst0, &mut *dst1);
                     ctx.ring
-                        .ntt_forward_block(position, index, &mut dst0[columns.clone()]);
-                    ctx.ring.ntt_forward_block(position, index, &mut dst1[columns]);
-                    let next = |digit| product.key_block(ctx, digit, block + 1);
-                    let words = digits.end_transform(ctx, position, block, raised, next);
-                    product.for_each_tile(
+                        .ntt_forward_block_ahead(position, index, &mut dst0[to.clone()], [next0, &[]]);
+                    ctx.ring
+                        .ntt_forward_block_ahead(position, index, &mut dst1[to], [next1, &[]]);
+                    job.block(
                         ctx,
-                        ctx.block(block),
-                        words.iter().copied(),
+                        &digits,
+                        &product,
+                        position,
+                        block,
+                        raised,
                         |polynomial, columns, words| {
                             let dst = if polynomial == 0 { &mut *dst0 } else { &mut *dst1 };
                             division.finish(ctx, position, &mut dst[columns], words);

@@ -266,6 +266,7 @@ pub fn plan() -> PlanData {
             input_bytes: 123_456,
             output_bytes: 7_890,
             arena_lower_bound_words: 50_000,
+            bootstrap_log2_failure: -80.5,
         },
     }
 }

@@ -100,10 +100,12 @@ impl Lowering<'_> {
                 Some(value) => Contents::Boxes {
                     value,
                     offset: 0,
-                    dims: self
-                        .packer
-                        .region(&lanes, &position)
-                        .unwrap_or_else(|| vec![Repeat { count: slots, stride: 1 }]),
+                    dims: self.packer.region(&lanes, &position).unwrap_or_else(|| {
+                        vec![Repeat {
+                            count: slots,
+                            stride: 1,
+                        }]
+                    }),
                 },
                 None => self.packer.pack(public, &dims, &lanes, &position),
             };
