@@ -29,7 +29,7 @@ const MAY_DIVIDE: [&str; 8] = [
     "Prime",
     "Modulus",
     "Parameters",
-    "Plan",
+    "cipherloom_plan",
     "Meter",
     "Display",
     "div",
