@@ -245,6 +245,14 @@ fn shared_polynomial(graph: &Graph, op: &OpData, estimates: &[Estimate]) -> Opti
     polynomials.all(|other| other == Some(first)).then_some(first)
 }
 
+/// Whether the second operand is the conjugate of the first.
+fn is_conjugate(graph: &Graph, op: &OpData) -> bool {
+    let second = op.operands.get(1).and_then(|&operand| graph.defining_op(operand));
+    second
+        .map(|op| graph.op(op))
+        .is_some_and(|second| second.flag("conjugate") && second.operands.first() == op.operands.first())
+}
+
 /// Mean and variance of numbers.
 fn moments<'v>(values: impl Iterator<Item = &'v f64>) -> (f64, f64) {
     let (count, sum, squares) = values.fold((0.0, 0.0, 0.0), |(count, sum, squares), value| {
@@ -373,6 +381,17 @@ impl NoiseModel<'_> {
                     empty: 4.0 * a.empty,
                     local: None,
                     ..a
+                }
+            }
+            // A sum with the conjugate doubles the real part, a difference the imaginary one, and its error with it; the switch of
+            // the conjugate adds its own.
+            CkksAdd | CkksSub if is_conjugate(graph, op) => {
+                let (a, conjugate) = (of(0), of(1));
+                Estimate {
+                    variance: 3.0 * a.variance + conjugate.variance,
+                    empty: 3.0 * a.empty + conjugate.empty,
+                    local: None,
+                    ..a.sized(2.0)
                 }
             }
             CkksAdd | CkksAddPlain => plus(of(0), of(1)),
