@@ -15,7 +15,7 @@ pub struct Bootstrapping {
     pub integers: u32,
     /// Bits by which values are made smaller beside q_0 than the scale makes them: the sine follows them better, and the
     /// error of EvalMod stands out more.
-    pub headroom: u32,
+    pub headroom: f64,
     /// Degree of the polynomial of EvalMod.
     pub degree: u32,
     /// Double angles after it.
@@ -34,7 +34,7 @@ impl Bootstrapping {
         to_coefficients: 3,
         to_slots: 4,
         integers: 15,
-        headroom: 1,
+        headroom: 1.0,
         degree: 103,
         doublings: 0,
         arcsine: false,
@@ -43,6 +43,7 @@ impl Bootstrapping {
     };
     /// EvalMod by an even polynomial and double angles: half the time.
     pub const COSINE: Self = Self {
+        headroom: 0.4,
         degree: 28,
         doublings: 3,
         ..Self::SINE

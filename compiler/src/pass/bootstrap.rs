@@ -74,7 +74,7 @@ fn expand(vectors: &mut Vectors, x: Value, op: &OpData, parameters: &Bootstrappi
     let bound = op.float("bound").unwrap_or(1.0);
     let log_slots = op.int("log_slots").map_or(chain.log_n - 1, |log| log as u32);
     let ratio = chain.q[0] as f64 / chain.scale(0);
-    let shrink = 2f64.powi(parameters.headroom as i32);
+    let shrink = libm::exp2(parameters.headroom);
     let modular = parameters.modular(ratio * shrink, bound);
     let stages = |groups: &[u32], inverse: bool, factor: f64| -> Vec<Diagonal> {
         let each = factor.powf(1.0 / groups.len() as f64);
