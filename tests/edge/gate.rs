@@ -141,7 +141,7 @@ impl Run {
                     "__umodti3",
                     "__divti3",
                 ];
-                routines.iter().any(|&routine| symbol == routine)
+                routines.contains(&symbol)
             };
             let callers = program.callers(division);
             assert!(
