@@ -11,7 +11,7 @@ use cipherloom_plan::{
 use crate::analysis::{liveness, rotation};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::dialect::slot::Contents;
-use crate::ir::{Basis, Graph, OpData, OpId, Opcode, Type, Value};
+use crate::ir::{Basis, ClosedLoop, Graph, OpData, OpId, Opcode, Type, Value};
 use crate::params::search::Choice;
 use crate::pass::layout::Packed;
 use crate::pass::{memory, roll};
@@ -105,18 +105,27 @@ fn plan(packed: &Packed, choice: &Choice, claims: Claims) -> Result<PlanData, Di
         },
     };
     emitter.run_buffers(&order)?;
+    let closed = ClosedLoop::find(graph, &order);
+    let epochs = closed.filter(|closed| graph.op(order[closed.start]).int("every").is_some());
+    let begin = |count: u32| Instruction {
+        a: count,
+        ..Instruction::new(Op::Loop)
+    };
     let mut program = Vec::new();
-    for op in order.iter().map(|&op| graph.op(op)) {
-        if let Some(count) = op.int("count").filter(|_| op.opcode == Opcode::CkksStep) {
-            let begin = Instruction {
-                a: count as u32,
-                ..Instruction::new(Op::Loop)
-            };
-            program.push((begin, op.span));
+    for (position, op) in order.iter().map(|&op| graph.op(op)).enumerate() {
+        if let Some(closed) = closed.filter(|closed| closed.start == position) {
+            let epochs = epochs.map(|epochs| (begin(epochs.epochs()), op.span));
+            program.extend(epochs);
+            program.push((begin(closed.every), op.span));
         }
         program.push((emitter.instruction(op)?, op.span));
     }
-    let program = roll::run(&program);
+    if let Some(epochs) = epochs {
+        let span = graph.op(order[epochs.start]).span;
+        let ending = [Op::Epoch, Op::Checkpoint, Op::End];
+        program.extend(ending.map(|op| (Instruction::new(op), span)));
+    }
+    let program = checkpoints(roll::run(&program));
     let mut spans: Vec<SourceSpan> = Vec::new();
     for (index, (_, span)) in program.iter().enumerate() {
         if spans
@@ -162,6 +171,21 @@ fn plan(packed: &Packed, choice: &Choice, claims: Claims) -> Result<PlanData, Di
         spans,
         estimates,
     })
+}
+
+/// The program with a checkpoint where a training step is done: before the next one, or at the end of its loop.
+fn checkpoints<T: Copy>(program: Vec<(Instruction, T)>) -> Vec<(Instruction, T)> {
+    let mut marked = Vec::with_capacity(program.len());
+    let mut begun = false;
+    for (instruction, tag) in program {
+        let is_done = matches!(instruction.op, Op::Step | Op::End | Op::Loop);
+        if begun && is_done {
+            marked.push((Instruction::new(Op::Checkpoint), tag));
+        }
+        begun = instruction.op == Op::Step || (begun && !is_done);
+        marked.push((instruction, tag));
+    }
+    marked
 }
 
 /// Things that are stored once however often they are used.

@@ -20,6 +20,9 @@ pub struct Options {
     pub set: BTreeMap<String, f64>,
     /// Training steps of the plan; `None` takes as many as the modulus chain allows, where it bounds them.
     pub steps: Option<u32>,
+    /// Steps of an epoch, a divisor of `steps`. After each epoch its block runs, and outputs are handed out; training may end
+    /// there. `None` makes one epoch of all steps. A loop with epochs is compiled as one body.
+    pub steps_per_epoch: Option<u32>,
     /// Compiles the training loop as one body that runs any number of times, even if nothing in it bootstraps.
     pub closed_loop: bool,
     /// Values of `weight` declarations, by name.
@@ -43,6 +46,7 @@ impl Default for Options {
         Self {
             set: BTreeMap::new(),
             steps: None,
+            steps_per_epoch: None,
             closed_loop: false,
             weights: BTreeMap::new(),
             insecure_toy: false,

@@ -141,7 +141,7 @@ pub fn compile_graph(
 /// Unrolls or closes the loop, folds, approximates and annotates.
 fn flatten(exact: &Graph, steps: u32, options: &Options) -> Result<(Graph, Vec<Use>), Diagnostics> {
     let graph = if is_closed(exact, options) {
-        unroll::closed(exact, steps)
+        unroll::closed(exact, steps, options.steps_per_epoch)
     } else {
         unroll::flat(exact, steps)
     };
@@ -154,7 +154,7 @@ fn flatten(exact: &Graph, steps: u32, options: &Options) -> Result<(Graph, Vec<U
 
 /// Whether the loop is compiled as one body.
 fn is_closed(exact: &Graph, options: &Options) -> bool {
-    options.closed_loop || unroll::bootstraps(exact)
+    options.closed_loop || options.steps_per_epoch.is_some() || unroll::bootstraps(exact)
 }
 
 fn check_options(options: &Options) -> Result<(), Diagnostics> {
@@ -181,6 +181,14 @@ fn check_options(options: &Options) -> Result<(), Diagnostics> {
     }
     if options.steps == Some(0) {
         return wrong("a plan makes at least one step", "choose --steps 1 or more");
+    }
+    if let Some(epoch) = options.steps_per_epoch
+        && (epoch == 0 || options.steps.is_none_or(|steps| steps % epoch != 0))
+    {
+        return wrong(
+            "the steps of a run do not fill its epochs",
+            "choose --epochs, or --steps as a multiple of --steps-per-epoch",
+        );
     }
     Ok(())
 }

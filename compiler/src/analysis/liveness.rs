@@ -44,7 +44,8 @@ fn taken(opcode: Opcode, operands: &[Value]) -> Option<Value> {
     }
 }
 
-/// Ranges of a program without regions. What is made before a closed loop and read in its body lives to the body's end.
+/// Ranges of a program without regions. What is made before a closed loop and read in what runs again lives until that has
+/// run for the last time.
 pub fn ranges(graph: &Graph, order: &[OpId], counts: &WordCounts) -> Ranges {
     let mut last_use = vec![0; graph.value_count()];
     for (time, &op) in order.iter().enumerate() {
@@ -58,9 +59,7 @@ pub fn ranges(graph: &Graph, order: &[OpId], counts: &WordCounts) -> Ranges {
         for &op in &order[..closed.start] {
             for result in &graph.op(op).results {
                 let last = &mut last_use[result.index()];
-                if closed.holds(*last) {
-                    *last = closed.end;
-                }
+                *last = closed.needed_until(*last, order.len());
             }
         }
     }

@@ -113,8 +113,10 @@ pub fn outputs(graph: &Graph, model: &NoiseModel<'_>) -> Vec<(u32, u32, f64)> {
     let mut states = States::default();
     let order = graph.walk();
     let closed = ClosedLoop::find(graph, &order);
+    // What runs after the rounds is followed once, after the last: no error is larger.
     let followed = closed.map(|closed| ClosedLoop {
         count: closed.count.min(FOLLOWED_ROUNDS),
+        every: closed.count.min(FOLLOWED_ROUNDS),
         ..closed
     });
     for (position, _) in ClosedLoop::run(followed.as_ref(), order.len()) {

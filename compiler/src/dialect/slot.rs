@@ -154,11 +154,11 @@ impl Vectors {
         self.effect(Opcode::SlotOutput, &[value], state_tile(port, tile));
     }
 
-    /// Start of a step; with a count, of a body that runs so many times.
-    pub fn step(&mut self, index: i64, count: Option<i64>) {
+    /// Start of a step; with a count, of a body that runs so many times, in epochs of `every` rounds.
+    pub fn step(&mut self, index: i64, count: Option<i64>, every: Option<i64>) {
         let mut attributes = Builder::attributes([("index", index.into())]);
-        if let Some(count) = count {
-            attributes.insert("count".to_owned(), count.into());
+        for (name, number) in [("count", count), ("every", every)] {
+            attributes.extend(number.map(|number| (name.to_owned(), number.into())));
         }
         self.effect(Opcode::SlotStep, &[], attributes);
     }

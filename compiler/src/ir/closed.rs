@@ -1,7 +1,8 @@
 //! Closed loops: a body that runs many times in a program without regions.
 //!
 //! The body stands between two markers, `step` with a `count` and `end`, in each dialect. What it carries from one round
-//! to the next, it reads and writes by name or port.
+//! to the next, it reads and writes by name or port. With `every = k` beside the count, what stands after the body is an
+//! epoch's: it runs after every k rounds. Without, it runs once, after the last.
 
 use super::{Graph, OpId, Opcode};
 
@@ -14,6 +15,8 @@ pub struct ClosedLoop {
     pub end: usize,
     /// How often the body runs.
     pub count: u32,
+    /// Rounds of an epoch, a divisor of `count`: what follows the body runs after each so many.
+    pub every: u32,
 }
 
 impl ClosedLoop {
@@ -31,11 +34,19 @@ impl ClosedLoop {
             )
         };
         let start = order.iter().position(|op| count(op).is_some())?;
+        let rounds = count(&order[start])? as u32;
+        let every = graph.op(order[start]).int("every");
         Some(Self {
             start,
             end: start + order[start..].iter().position(is_end)?,
-            count: count(&order[start])? as u32,
+            count: rounds,
+            every: every.map_or(rounds, |every| every as u32),
         })
+    }
+
+    /// How often an epoch ends.
+    pub fn epochs(&self) -> u32 {
+        self.count / self.every.max(1)
     }
 
     /// Whether the operation at a position runs in every round, markers included.
@@ -43,23 +54,45 @@ impl ClosedLoop {
         (self.start..=self.end).contains(&position)
     }
 
+    /// The last position at which a value from before the loop may still be needed, if it is read at `position`: every round
+    /// of what runs again needs it.
+    pub fn needed_until(&self, position: usize, length: usize) -> usize {
+        let last = length.saturating_sub(1);
+        match self.epochs() {
+            _ if position < self.start => position,
+            0 | 1 if self.holds(position) => self.end,
+            0 | 1 => position,
+            _ => last,
+        }
+    }
+
     /// How often the operation at a position runs.
     pub fn times(this: Option<&Self>, position: usize) -> u32 {
         match this {
             Some(closed) if closed.holds(position) => closed.count,
+            Some(closed) if position > closed.end => closed.epochs(),
             _ => 1,
         }
     }
 
-    /// Positions of a program of `length` operations as they run, each with its round, 0 outside of the body.
+    /// Positions of a program of `length` operations as they run, each with its round: 0 before the body, the last one in
+    /// what runs after it.
     pub fn run(this: Option<&Self>, length: usize) -> impl Iterator<Item = (usize, u32)> + use<> {
-        let (start, end, count) = this.map_or((length, length, 0), |closed| {
-            (closed.start, closed.end + 1, closed.count)
+        let none = Self {
+            start: length,
+            end: length,
+            count: 0,
+            every: 0,
+        };
+        let closed = this.copied().unwrap_or(none);
+        let Self { start, end, every, .. } = closed;
+        let epochs = (0..closed.epochs()).flat_map(move |epoch| {
+            let rounds = epoch * every..(epoch + 1) * every;
+            let last = rounds.end - 1;
+            let body = rounds.flat_map(move |round| (start..=end).map(move |position| (position, round)));
+            body.chain((end + 1..length).map(move |position| (position, last)))
         });
-        let before = (0..start).map(|position| (position, 0));
-        let body = (0..count).flat_map(move |round| (start..end).map(move |position| (position, round)));
-        let after = (end..length).map(|position| (position, 0));
-        before.chain(body).chain(after)
+        (0..start).map(|position| (position, 0)).chain(epochs)
     }
 }
 
@@ -90,7 +123,8 @@ mod tests {
             Some(ClosedLoop {
                 start: 2,
                 end: 5,
-                count: 2
+                count: 2,
+                every: 2,
             })
         );
         let run: Vec<_> = ClosedLoop::run(closed.as_ref(), order.len()).collect();
@@ -100,5 +134,27 @@ mod tests {
         );
         assert_eq!(run[7], (3, 1));
         assert_eq!(ClosedLoop::run(None, 2).collect::<Vec<_>>(), [(0, 0), (1, 0)]);
+    }
+
+    #[test]
+    fn an_epoch_ends_after_every_so_many_rounds() {
+        let closed = ClosedLoop {
+            start: 1,
+            end: 2,
+            count: 4,
+            every: 2,
+        };
+        let run: Vec<_> = ClosedLoop::run(Some(&closed), 4).collect();
+        let epoch = |first: u32| {
+            [(1, first), (2, first), (1, first + 1), (2, first + 1), (3, first + 1)]
+        };
+        assert_eq!(run, [&[(0, 0)][..], &epoch(0), &epoch(2)].concat());
+        for position in 0..4 {
+            let times = run.iter().filter(|(at, _)| *at == position).count();
+            assert_eq!(ClosedLoop::times(Some(&closed), position) as usize, times);
+        }
+        assert_eq!([1, 2, 3].map(|read| closed.needed_until(read, 4)), [3, 3, 3]);
+        let once = ClosedLoop { every: 4, ..closed };
+        assert_eq!([0, 1, 2, 3].map(|read| once.needed_until(read, 4)), [0, 2, 2, 3]);
     }
 }

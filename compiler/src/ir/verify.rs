@@ -54,6 +54,10 @@ fn closed_loop(graph: &Graph) -> Result<(), VerifyError> {
                     if open.is_some() || closed || count < 1 {
                         return fail(op, "a second closed loop, or one that runs never");
                     }
+                    let every = op.int("every").unwrap_or(count);
+                    if every < 1 || count % every != 0 {
+                        return fail(op, "rounds that do not fill their epochs");
+                    }
                     open = Some(op);
                 }
             }

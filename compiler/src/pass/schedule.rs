@@ -105,9 +105,11 @@ impl Emitter<'_> {
     /// program or is kept in states.
     fn parts(&mut self, ops: &[OpId], closed: ClosedLoop) {
         let mut last_use = vec![0; self.old.value_count()];
+        let mut first_use = vec![usize::MAX; self.old.value_count()];
         for (position, &op) in ops.iter().enumerate() {
             for &operand in &self.old.op(op).operands {
                 last_use[operand.index()] = position;
+                first_use[operand.index()] = position.min(first_use[operand.index()]);
             }
         }
         let body = closed.start + 1..closed.end;
@@ -116,11 +118,13 @@ impl Emitter<'_> {
                 self.emit(ops[part.start - 1]);
             }
             let old = self.old;
+            // An input that only a later part reads is asked for there: it takes no place in the loop.
             let is_read_later = |op: &OpId| {
-                old.op(*op)
-                    .results
-                    .iter()
-                    .any(|result| last_use[result.index()] >= part.end)
+                let op = old.op(*op);
+                let is_input = op.opcode == Opcode::CkksInput && !op.flag("state");
+                let uses = op.results.iter();
+                let mut uses = uses.map(|result| (first_use[result.index()], last_use[result.index()]));
+                uses.any(|(first, last)| last >= part.end && !(is_input && first > closed.end))
             };
             for &op in ops[part.clone()].iter().filter(|op| is_read_later(op)) {
                 self.emit(op);

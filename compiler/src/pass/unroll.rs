@@ -42,6 +42,7 @@
 //! train.end
 //! %4 = tensor.state {name = "s"} : tensor<scalar, secret>
 //! ```
+//! With epochs, `every` beside the count is their length: what follows `train.end` then runs after each of them.
 
 use crate::analysis::depth::Depths;
 use crate::dialect::tensor::Elements;
@@ -83,15 +84,15 @@ pub fn flat(graph: &Graph, steps: u32) -> Graph {
     rewriter.new
 }
 
-/// Closes every loop: one body, which runs `steps` times on states that are read and written by name. The epoch's
-/// operations follow it. A graph has one loop at most.
-pub fn closed(graph: &Graph, steps: u32) -> Graph {
+/// Closes every loop: one body, which runs `steps` times on states that are read and written by name. What follows it, the
+/// epoch's operations first, runs after every `epoch` steps, or once. A graph has one loop at most.
+pub fn closed(graph: &Graph, steps: u32, epoch: Option<u32>) -> Graph {
     let mut rewriter = Rewriter::new(graph);
     let body = rewriter.new.body();
     rewriter.block(graph.body(), body, &mut |rewriter, op, to| {
         let is_loop = graph.op(op).opcode == Opcode::TrainLoop;
         if is_loop {
-            close(rewriter, op, to, steps);
+            close(rewriter, op, to, steps, epoch);
         }
         is_loop
     });
@@ -170,7 +171,7 @@ fn unroll(rewriter: &mut Rewriter<'_>, op: OpId, to: BlockId, steps: u32) {
     rewriter.set_all(&train.results, &carried);
 }
 
-fn close(rewriter: &mut Rewriter<'_>, op: OpId, to: BlockId, steps: u32) {
+fn close(rewriter: &mut Rewriter<'_>, op: OpId, to: BlockId, steps: u32, epoch: Option<u32>) {
     let old = rewriter.old;
     let train = old.op(op);
     let names = train.texts("names");
@@ -196,11 +197,9 @@ fn close(rewriter: &mut Rewriter<'_>, op: OpId, to: BlockId, steps: u32) {
     for (name, first) in names.iter().zip(rewriter.get_all(&train.operands)) {
         store(rewriter, name, first);
     }
-    mark(
-        rewriter,
-        Opcode::TrainStep,
-        Builder::attributes([("index", 0u32.into()), ("count", steps.into())]),
-    );
+    let mut counts = Builder::attributes([("index", 0u32.into()), ("count", steps.into())]);
+    counts.extend(epoch.map(|epoch| ("every".to_owned(), epoch.into())));
+    mark(rewriter, Opcode::TrainStep, counts);
     let states = load(rewriter);
     let next = inline(rewriter, train.regions[0], to, states.clone(), Time::Every(steps));
     for ((name, next), state) in names.iter().zip(next).zip(states) {
@@ -210,8 +209,7 @@ fn close(rewriter: &mut Rewriter<'_>, op: OpId, to: BlockId, steps: u32) {
     }
     mark(rewriter, Opcode::TrainEnd, Default::default());
     let states = load(rewriter);
-    let last = Time::Step(steps.saturating_sub(1));
-    let states = inline(rewriter, train.regions[1], to, states, last);
+    let states = inline(rewriter, train.regions[1], to, states, Time::Every(steps));
     rewriter.set_all(&train.results, &states);
 }
 

@@ -68,7 +68,7 @@ impl Study {
             }
         }
         if loops {
-            vectors.step(0, Some(i64::from(self.rounds)));
+            vectors.step(0, Some(i64::from(self.rounds)), None);
             for tile in 0..self.vectors {
                 let x = vectors.state(state, tile);
                 let y = bootstrap(&mut vectors, x);

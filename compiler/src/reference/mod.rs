@@ -54,6 +54,8 @@ pub struct Outcome {
     pub outputs: BTreeMap<String, TensorData>,
     /// Reveals in the order in which they happened: one of each name for each epoch.
     pub reveals: Vec<(String, TensorData)>,
+    /// Outputs and reveals by name as they were after each epoch.
+    pub epochs: Vec<BTreeMap<String, TensorData>>,
     /// States by name after the last epoch, or of a closed graph after its last step, those that an optimiser added
     /// included; empty for an unrolled graph.
     pub states: BTreeMap<String, TensorData>,
@@ -81,7 +83,7 @@ impl fmt::Display for ReferenceError {
 
 impl std::error::Error for ReferenceError {}
 
-/// How long a rolled loop runs. An unrolled graph has its length in itself.
+/// How long a rolled loop runs. An unrolled or closed graph has its length in itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Length {
     /// Steps of one epoch.
@@ -155,14 +157,29 @@ impl Run<'_, '_> {
     fn block(&mut self, block: BlockId) -> Result<(), ReferenceError> {
         let graph = self.graph;
         let ops = &graph.block(block).ops;
+        let is_train = |op: &&OpId| graph.op(**op).opcode == Opcode::TrainLoop;
+        if let Some(train) = ops.iter().find(is_train).map(|&op| graph.op(op)) {
+            return self.train(train, ops);
+        }
         let closed = ClosedLoop::find(graph, ops);
         for (position, round) in ClosedLoop::run(closed.as_ref(), ops.len()) {
             if closed.is_some_and(|closed| closed.start == position) {
                 self.step = round as usize;
             }
             self.op(ops[position])?;
+            if closed.is_some_and(|closed| (round + 1) % closed.every == 0) && position + 1 == ops.len() {
+                self.end_epoch();
+            }
         }
         Ok(())
+    }
+
+    /// Notes what an epoch handed out.
+    fn end_epoch(&mut self) {
+        let mut results = self.outcome.outputs.clone();
+        // Later reveals of a name replace earlier ones.
+        results.extend(self.outcome.reveals.iter().cloned());
+        self.outcome.epochs.push(results);
     }
 
     /// Runs a region on carried values and gives what it yields, or the values themselves if it yields nothing.
@@ -214,7 +231,6 @@ impl Run<'_, '_> {
                 let state = self.outcome.states.get(&name).cloned();
                 state.ok_or(ReferenceError::Missing(name))?
             }
-            TrainLoop => return self.train(op),
             TensorInput => {
                 let name = named(op);
                 let values = self.inputs.get(&name).cloned();
@@ -286,22 +302,26 @@ impl Run<'_, '_> {
         }
     }
 
-    fn train(&mut self, op: &OpData) -> Result<(), ReferenceError> {
-        let mut carried = self.take_all(&op.operands)?;
+    /// Runs a block with a loop that is still rolled: what follows the loop runs after each epoch.
+    fn train(&mut self, train: &OpData, ops: &[OpId]) -> Result<(), ReferenceError> {
+        let graph = self.graph;
+        let is_train = |op: &OpId| graph.op(*op).opcode == Opcode::TrainLoop;
+        let mut parts = ops.split(is_train);
+        let (before, after) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+        before.iter().try_for_each(|&op| self.op(op))?;
+        let mut carried = self.take_all(&train.operands)?;
         for epoch in 0..self.length.epochs {
             for step in 0..self.length.steps {
                 self.step = epoch * self.length.steps + step;
-                carried = self.region(op.regions[0], carried)?;
+                carried = self.region(train.regions[0], carried)?;
             }
-            carried = self.region(op.regions[1], carried)?;
+            carried = self.region(train.regions[1], carried)?;
+            let names = train.texts("names").iter().cloned();
+            self.outcome.states = names.zip(carried.iter().cloned()).collect();
+            self.set_all(&train.results, carried.clone());
+            after.iter().try_for_each(|&op| self.op(op))?;
+            self.end_epoch();
         }
-        self.outcome.states = op
-            .texts("names")
-            .iter()
-            .cloned()
-            .zip(carried.iter().cloned())
-            .collect();
-        self.set_all(&op.results, carried);
         Ok(())
     }
 

@@ -59,6 +59,11 @@ pub enum Event<'e, W> {
     },
     /// A place where the run may be saved and resumed.
     Checkpoint,
+    /// An epoch is over: its outputs and reveals have been handed out. The caller may end the run here.
+    EpochEnded {
+        /// Its number, from 0.
+        epoch: u32,
+    },
     /// A training step begins.
     StepStarted {
         /// Its number, from 0.

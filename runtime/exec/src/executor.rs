@@ -63,6 +63,7 @@ enum Pause {
         range: Range<usize>,
     },
     Checkpoint,
+    Epoch(u32),
     Step(u32),
     Advanced,
     Done,
@@ -231,11 +232,21 @@ impl<'a, W: Word, K: Keys<W>> Executor<'a, W, K> {
                     range,
                 });
             }
+            Op::Epoch => pause = Some(Pause::Epoch(self.round()?)),
             Op::Checkpoint => pause = Some(Pause::Checkpoint),
             _ => self.machine.compute(instruction, self.step.unwrap_or(0))?,
         }
         self.position = next;
         Ok(pause)
+    }
+
+    /// How often the innermost loop's body ran before the present run of it.
+    fn round(&self) -> Result<u32, Fault> {
+        let innermost = self.loops.last().ok_or(Fault::Loop)?;
+        let head = innermost.body.checked_sub(1);
+        let head = head.and_then(|head| self.machine.plan.instruction(head));
+        let round = head.and_then(|head| head.a.checked_sub(innermost.left)?.checked_sub(1));
+        round.ok_or(Fault::Loop)
     }
 
     /// Borrows what a pause hands out.
@@ -293,6 +304,7 @@ impl<'a, W: Word, K: Keys<W>> Executor<'a, W, K> {
                 }
             }
             Pause::Checkpoint => Event::Checkpoint,
+            Pause::Epoch(epoch) => Event::EpochEnded { epoch },
             Pause::Advanced => Event::Advanced,
             Pause::Step(step) => Event::StepStarted { step },
             Pause::Done => Event::Done,

@@ -34,6 +34,8 @@ macro_rules! for_each_instruction {
             Loop = 0x02, "loop", level: false, aux: Zero, dst: None, a: Count, b: None;
             /// Closes the innermost open `loop`.
             End = 0x03, "end", level: false, aux: Zero, dst: None, a: None, b: None;
+            /// An epoch ends: its outputs and reveals have been handed out, and the run may end here.
+            Epoch = 0x04, "epoch", level: false, aux: Zero, dst: None, a: None, b: None;
 
             /// Reads tile `b` of input port `a`: a fresh ciphertext of degree 1 at the port's scale, at `level`.
             Input = 0x10, "input", level: true, aux: Zero, dst: Write, a: Port, b: Tile;

@@ -134,6 +134,23 @@ impl<'p> Plan<'p> {
         self.instructions.get(index).and_then(InstructionRecord::decode)
     }
 
+    /// How many epochs the plan makes: how often the loop around `epoch` runs, 0 without one.
+    pub fn epochs(&self) -> u32 {
+        let (mut depth, mut trips) = (0_usize, 0);
+        for instruction in self.instructions() {
+            match instruction.op {
+                Op::Loop => {
+                    trips = if depth == 0 { instruction.a } else { trips };
+                    depth += 1;
+                }
+                Op::End => depth = depth.saturating_sub(1),
+                Op::Epoch => return trips,
+                _ => {}
+            }
+        }
+        0
+    }
+
     /// The source map, by increasing first instruction.
     pub fn spans(&self) -> impl ExactSizeIterator<Item = SourceSpan> + use<'p> {
         self.spans.iter()

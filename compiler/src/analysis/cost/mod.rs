@@ -56,7 +56,7 @@ impl CostModel {
         for (position, &op) in ops.iter().enumerate() {
             let op = graph.op(op);
             let runs = match op.opcode {
-                Opcode::CkksEncode => runs,
+                Opcode::CkksEncode if closed.is_some_and(|closed| position < closed.end) => runs,
                 _ => runs * ClosedLoop::times(closed.as_ref(), position),
             };
             let count = |counted: bool| if counted { runs } else { 0 };

@@ -56,7 +56,7 @@ impl CostModel {
         let all = polynomials * limbs;
         let in_place = instruction.dst == instruction.a;
         match instruction.op {
-            Op::Step | Op::Loop | Op::End | Op::Checkpoint => Work::default(),
+            Op::Step | Op::Loop | Op::End | Op::Epoch | Op::Checkpoint => Work::default(),
             Op::Input | Op::Stream => shape.input(level),
             Op::StateLoad | Op::StateStore => shape.copy(2 * limbs),
             Op::Output | Op::Reveal => shape.output(level),

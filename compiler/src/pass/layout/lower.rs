@@ -141,10 +141,10 @@ impl Lowering<'_> {
                 let shape = self.tensor_type(op.results[0]).shape;
                 self.set(op, Known::Public(Public { shape, elements }));
             }
-            TrainStep => self
-                .packer
-                .vectors
-                .step(op.int("index").unwrap_or(0), op.int("count")),
+            TrainStep => {
+                let (count, every) = (op.int("count"), op.int("every"));
+                self.packer.vectors.step(op.int("index").unwrap_or(0), count, every);
+            }
             TrainEnd => self.packer.vectors.end(),
             TensorState => self.load(op),
             TensorStore => self.store(op)?,

@@ -217,6 +217,8 @@ impl fmt::Display for Fault {
                 libm::log2(found)
             ),
             Fault::OutputInLoop { port } => write!(f, "output port {port} is written in a loop"),
+            Fault::OutputOutsideEpoch { port } => write!(f, "port {port} is written outside of the epochs"),
+            Fault::EpochPlace => f.write_str("`epoch` stands once, in one loop"),
             Fault::OutputTwice { port, tile } => write!(f, "tile {tile} of port {port} is written twice"),
             Fault::NoStep => f.write_str("no training step has begun"),
         }

@@ -250,11 +250,18 @@ pub enum Fault {
         /// The value's scale.
         found: f64,
     },
-    /// An output is written in a loop.
+    /// An output is written in a loop that is not the epochs'.
     OutputInLoop {
         /// Which port.
         port: u32,
     },
+    /// An output or reveal is written where an epoch that ends does not have it: outside of the epochs' loop, or after `epoch`.
+    OutputOutsideEpoch {
+        /// Which port.
+        port: u32,
+    },
+    /// An `epoch` that is not in just one loop, or the second of a plan.
+    EpochPlace,
     /// A tile of an output or reveal is written by a second instruction.
     OutputTwice {
         /// Which port.

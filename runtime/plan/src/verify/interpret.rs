@@ -203,7 +203,7 @@ impl<'c, 'p> Interpreter<'c, 'p> {
         }
         let mut secret = Secret::Main;
         let (form, scale) = match op {
-            Op::Loop | Op::End | Op::Checkpoint => return Ok(None),
+            Op::Loop | Op::End | Op::Epoch | Op::Checkpoint => return Ok(None),
             Op::Step => {
                 self.step_begun = true;
                 return Ok(None);

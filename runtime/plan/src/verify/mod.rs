@@ -17,7 +17,9 @@
 //! - **Keys.** Of the right kind, and made for at least the level of use; special primes exist.
 //! - **Ports.** Of the right kind, the tile exists; a value is read at no more than the port's level, and handed out at
 //!   exactly the port's level and scale. Every tile of an output or reveal is written by exactly one instruction, for outputs
-//!   outside of loops.
+//!   outside of loops or in that of `epoch`.
+//! - **Epochs.** `epoch` stands at most once, in one loop; then outputs and reveals stand in that loop, before it, so that a
+//!   run that ends there has them all.
 //! - **Loops.** What the body reads holds the same at the loop's head and at its back edge.
 //! - **Steps.** Streams and per-step scalars are used only after a step began; the steps made are those claimed.
 
@@ -30,6 +32,7 @@ mod state;
 
 #[cfg(feature = "encode")]
 use alloc::vec;
+use core::ops::Range;
 
 pub use self::fault::{Fault, VerifyError};
 pub(crate) use self::interpret::Interpreter;
@@ -155,6 +158,7 @@ fn check_outputs(plan: &Plan<'_>, cells: &mut [VerifyCell]) -> Result<(), Verify
             tile: None,
         });
     }
+    let epoch = epoch(plan)?;
     cells.iter_mut().for_each(VerifyCell::clear_mark);
     let mut depth = 0_usize;
     for (at, instruction) in plan.instructions().enumerate() {
@@ -165,8 +169,12 @@ fn check_outputs(plan: &Plan<'_>, cells: &mut [VerifyCell]) -> Result<(), Verify
             Op::Output | Op::Reveal => {
                 let tile = u32::from(aux);
                 interpret::port_tile(plan, op, port, tile).map_err(|fault| fault.at(at))?;
-                if op == Op::Output && depth > 0 {
+                let innermost = usize::from(epoch.is_some());
+                if op == Op::Output && depth > innermost {
                     return Err(Fault::OutputInLoop { port }.at(at));
+                }
+                if epoch.as_ref().is_some_and(|epoch| !epoch.contains(&at)) {
+                    return Err(Fault::OutputOutsideEpoch { port }.at(at));
                 }
                 // The marks of a port begin after those of the ports before it, and ports are few.
                 let mark = written_tiles(plan, port as usize) + u64::from(tile);
@@ -191,6 +199,24 @@ fn check_outputs(plan: &Plan<'_>, cells: &mut [VerifyCell]) -> Result<(), Verify
         }
     }
     Ok(())
+}
+
+/// The instructions of a plan's epochs: from the beginning of their loop to `epoch`.
+fn epoch(plan: &Plan<'_>) -> Result<Option<Range<usize>>, VerifyError> {
+    let (mut depth, mut start, mut found) = (0_usize, 0, None);
+    for (at, instruction) in plan.instructions().enumerate() {
+        match instruction.op {
+            Op::Loop => {
+                start = if depth == 0 { at } else { start };
+                depth += 1;
+            }
+            Op::End => depth = depth.saturating_sub(1),
+            Op::Epoch if depth != 1 || found.is_some() => return Err(Fault::EpochPlace.at(at)),
+            Op::Epoch => found = Some(start..at),
+            _ => {}
+        }
+    }
+    Ok(found)
 }
 
 /// The steps that the instructions make, with every loop's trip count, are those that the parameters claim.
