@@ -4,15 +4,17 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use cipherloom_compiler::diagnostic::Diagnostics;
+use cipherloom_compiler::ir::Opcode;
 use cipherloom_compiler::options::{Options, TensorData};
 use cipherloom_compiler::pipeline::{Compiled, compile};
 use cipherloom_compiler::report;
+use cipherloom_compiler::sema;
 use cipherloom_compiler::source::Source;
 use cipherloom_compiler::target::{Costs, Target};
 use clap::Args;
 use clap::builder::RangedU64ValueParser;
 
-use crate::data;
+use crate::data::{self, Arrays};
 use crate::error::{CliError, Result};
 use crate::ui::Ui;
 
@@ -35,6 +37,12 @@ pub struct PlanOptions {
     /// Training steps [default: as many as the modulus chain allows]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     steps: Option<u32>,
+    /// Epochs: after each, the graph's epoch block runs, and training may end
+    #[arg(long, value_name = "N", conflicts_with = "steps", value_parser = clap::value_parser!(u32).range(1..))]
+    epochs: Option<u32>,
+    /// Training steps of an epoch [default: rows of the data divided by the batch, where the data are known]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    steps_per_epoch: Option<u32>,
     /// log2 of the ring degree [default: the cheapest]
     #[arg(long, value_name = "BITS")]
     log_n: Option<u32>,
@@ -72,6 +80,27 @@ impl GraphOptions {
 }
 
 impl PlanOptions {
+    /// Takes the length of an epoch from the data, unless it is given: the rows of the first stream, divided by its batch.
+    pub fn epoch_of(&mut self, source: &Source, arrays: &Arrays) -> Result<()> {
+        if self.epochs.is_none() || self.steps_per_epoch.is_some() {
+            return Ok(());
+        }
+        // What is wrong with the graph is for the compiler to say.
+        let Some(graph) = sema::check(source, &self.graph.options()?, &mut Diagnostics::new()) else {
+            self.steps_per_epoch = Some(1);
+            return Ok(());
+        };
+        let walk = graph.walk();
+        let streams = walk.iter().map(|&op| graph.op(op)).filter(|op| op.opcode == Opcode::TensorStream);
+        let mut steps = streams.filter_map(|stream| {
+            let batch = *graph.ty(stream.results[0]).as_tensor()?.shape.first()?;
+            let array = data::rows_of(arrays, stream.text("name")?)?;
+            u32::try_from(array.shape.first()? / batch.max(1) as usize).ok()
+        });
+        self.steps_per_epoch = Some(steps.next().unwrap_or(1).max(1));
+        Ok(())
+    }
+
     /// The machine that times are predicted for, with so many threads; 0 for as many as this one has.
     pub fn target(&self, threads: usize) -> Result<Target> {
         let threads = match threads {
@@ -95,8 +124,20 @@ impl PlanOptions {
 
     /// The compiler's options; times are predicted for so many threads, 0 for as many as this machine has.
     pub fn options(&self, threads: usize) -> Result<Options> {
+        let steps = match (self.epochs, self.steps_per_epoch) {
+            (None, _) => self.steps,
+            (Some(epochs), Some(steps)) => Some(epochs.checked_mul(steps).ok_or_else(|| {
+                CliError::Usage(format!("{epochs} epochs of {steps} steps are too many"))
+            })?),
+            (Some(_), None) => {
+                return Err(CliError::Usage(
+                    "--epochs needs --steps-per-epoch: rows of the data divided by the batch".to_owned(),
+                ));
+            }
+        };
         Ok(Options {
-            steps: self.steps,
+            steps,
+            steps_per_epoch: self.steps_per_epoch,
             log_n: self.log_n,
             log_scale: self.log_scale,
             precision: self.precision,

@@ -8,7 +8,7 @@ mod table;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-pub use bind::{bind, test_set};
+pub use bind::{bind, rows_of, test_set};
 pub use numpy::write_npz;
 
 use tempfile::NamedTempFile;

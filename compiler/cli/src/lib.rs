@@ -7,9 +7,11 @@ mod calibrate;
 mod command;
 mod data;
 mod error;
+mod folder;
 mod glossary;
 mod machine;
 mod ui;
+mod validation;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io::{IsTerminal, Write};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use cipherloom_host::Progress;
@@ -89,7 +90,7 @@ impl Ui {
     pub fn progress(&self) -> Bars {
         Bars {
             quiet: self.quiet,
-            bar: ProgressBar::hidden(),
+            bar: Arc::new(Mutex::new(ProgressBar::hidden())),
         }
     }
 
@@ -106,7 +107,34 @@ impl Ui {
 /// One line on standard error for the phase that is going on; it disappears when the phase ends.
 pub struct Bars {
     quiet: bool,
-    bar: ProgressBar,
+    bar: Arc<Mutex<ProgressBar>>,
+}
+
+/// Writes lines to standard error, above the progress that goes on there.
+#[derive(Clone)]
+pub struct Lines(Arc<Mutex<ProgressBar>>);
+
+impl Lines {
+    pub fn say(&self, line: &str) {
+        let bar = lock(&self.0);
+        if bar.is_hidden() {
+            eprintln!("{line}");
+        } else {
+            bar.println(line);
+        }
+    }
+}
+
+/// A bar is whole whatever happened to those who used it.
+fn lock(bar: &Mutex<ProgressBar>) -> MutexGuard<'_, ProgressBar> {
+    bar.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Bars {
+    /// For what is said while progress goes on.
+    pub fn lines(&self) -> Lines {
+        Lines(Arc::clone(&self.bar))
+    }
 }
 
 impl Progress for Bars {
@@ -124,17 +152,18 @@ impl Progress for Bars {
             ));
         };
         let style = ProgressStyle::with_template("{line}").unwrap_or_else(|_| ProgressStyle::default_bar());
-        self.bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
-        self.bar.set_style(style.with_key("line", line));
-        self.bar.enable_steady_tick(Duration::from_millis(200));
+        let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
+        bar.set_style(style.with_key("line", line));
+        bar.enable_steady_tick(Duration::from_millis(200));
+        *lock(&self.bar) = bar;
     }
 
     fn advance(&mut self, by: u64) {
-        self.bar.inc(by);
+        lock(&self.bar).inc(by);
     }
 
     fn end(&mut self) {
-        self.bar.finish_and_clear();
+        lock(&self.bar).finish_and_clear();
     }
 }
 

@@ -2,11 +2,12 @@
 
 use crate::Keys;
 use crate::compute::Machine;
+use crate::cursor::Cursor;
 use crate::error::{ExecError, Fault};
 use crate::event::Event;
 use crate::memory::{Memory, context_parameters};
 use cipherloom_ckks::{Basis, Context, Encoder};
-use cipherloom_plan::{Instruction, MAX_LOOP_DEPTH, Op, Plan, PortKind};
+use cipherloom_plan::{Instruction, Op, Plan, PortKind};
 use cipherloom_ring::Word;
 use core::ops::Range;
 
@@ -24,20 +25,11 @@ pub struct Options {
 /// Executes one plan once.
 pub struct Executor<'a, W: Word, K: Keys<W>> {
     pub(crate) machine: Machine<'a, W, K>,
-    pub(crate) position: usize,
-    pub(crate) step: Option<u32>,
-    pub(crate) loops: heapless::Vec<OpenLoop, MAX_LOOP_DEPTH>,
+    pub(crate) cursor: Cursor,
     /// The input that the caller was asked for, to be checked before it is used.
     pub(crate) asked: Option<Asked>,
     /// Whether every instruction is a pause.
     pauses: bool,
-}
-
-pub(crate) struct OpenLoop {
-    /// First instruction of the body.
-    pub(crate) body: usize,
-    /// Runs of the body still to come after the current one.
-    pub(crate) left: u32,
 }
 
 pub(crate) struct Asked {
@@ -122,9 +114,7 @@ impl<'a, W: Word, K: Keys<W>> Executor<'a, W, K> {
         };
         Ok(Self {
             machine,
-            position: 0,
-            step: None,
-            loops: heapless::Vec::new(),
+            cursor: Cursor::default(),
             asked: None,
             pauses: false,
         })
@@ -140,12 +130,12 @@ impl<'a, W: Word, K: Keys<W>> Executor<'a, W, K> {
 
     /// Index of the instruction that is carried out next.
     pub fn position(&self) -> usize {
-        self.position
+        self.cursor.position()
     }
 
     /// The training step in progress; none before the first.
     pub fn step(&self) -> Option<u32> {
-        self.step
+        self.cursor.step()
     }
 
     /// Runs until the caller is needed.
@@ -156,10 +146,10 @@ impl<'a, W: Word, K: Keys<W>> Executor<'a, W, K> {
     pub fn next(&mut self) -> Result<Event<'_, W>, ExecError> {
         self.check_asked()?;
         let pause = loop {
-            let instruction = self.machine.plan.instruction(self.position);
+            let instruction = self.machine.plan.instruction(self.position());
             let advanced = match instruction {
                 Some(instruction) => self.advance(instruction),
-                None if self.loops.is_empty() => Ok(Some(Pause::Done)),
+                None if self.cursor.is_outside() => Ok(Some(Pause::Done)),
                 None => Err(Fault::Loop),
             };
             let fail = |fault| self.fail(instruction.map(|instruction| instruction.op), fault);
@@ -178,31 +168,13 @@ impl<'a, W: Word, K: Keys<W>> Executor<'a, W, K> {
             op, level, aux, a, b, ..
         } = instruction;
         let mut pause = None;
-        let mut next = self.position + 1;
         match op {
-            Op::Step => {
-                let step = self.step.map_or(0, |step| step.saturating_add(1));
-                self.step = Some(step);
-                pause = Some(Pause::Step(step));
-            }
-            Op::Loop => {
-                let left = a.checked_sub(1).ok_or(Fault::Loop)?;
-                self.loops
-                    .push(OpenLoop { body: next, left })
-                    .map_err(|_| Fault::Loop)?;
-            }
-            Op::End => {
-                let innermost = self.loops.last_mut().ok_or(Fault::Loop)?;
-                match innermost.left.checked_sub(1) {
-                    Some(left) => (innermost.left, next) = (left, innermost.body),
-                    None => _ = self.loops.pop(),
-                }
-            }
+            Op::Step | Op::Loop | Op::End => {}
             Op::Input | Op::Stream | Op::StateLoad => {
                 let range = self.machine.input(instruction.dst, level)?;
                 let (port, level) = (a as usize, usize::from(level));
                 self.asked = Some(Asked {
-                    position: self.position,
+                    position: self.position(),
                     level,
                     range: range.clone(),
                 });
@@ -232,26 +204,20 @@ impl<'a, W: Word, K: Keys<W>> Executor<'a, W, K> {
                     range,
                 });
             }
-            Op::Epoch => pause = Some(Pause::Epoch(self.round()?)),
+            Op::Epoch => pause = Some(Pause::Epoch(self.cursor.round().ok_or(Fault::Loop)?)),
             Op::Checkpoint => pause = Some(Pause::Checkpoint),
-            _ => self.machine.compute(instruction, self.step.unwrap_or(0))?,
+            _ => self.machine.compute(instruction, self.step().unwrap_or(0))?,
         }
-        self.position = next;
-        Ok(pause)
-    }
-
-    /// How often the innermost loop's body ran before the present run of it.
-    fn round(&self) -> Result<u32, Fault> {
-        let innermost = self.loops.last().ok_or(Fault::Loop)?;
-        let head = innermost.body.checked_sub(1);
-        let head = head.and_then(|head| self.machine.plan.instruction(head));
-        let round = head.and_then(|head| head.a.checked_sub(innermost.left)?.checked_sub(1));
-        round.ok_or(Fault::Loop)
+        self.cursor.pass(&instruction)?;
+        Ok(match op {
+            Op::Step => self.step().map(Pause::Step),
+            _ => pause,
+        })
     }
 
     /// Borrows what a pause hands out.
     fn event(&mut self, pause: Pause) -> Result<Event<'_, W>, ExecError> {
-        let step = self.step.unwrap_or(0);
+        let step = self.step().unwrap_or(0);
         let failed = self.fail(None, Fault::Bounds);
         let buffers = &mut *self.machine.buffers;
         Ok(match pause {
@@ -340,7 +306,7 @@ impl<'a, W: Word, K: Keys<W>> Executor<'a, W, K> {
 
     fn fail(&self, op: Option<Op>, fault: Fault) -> ExecError {
         ExecError::Instruction {
-            position: self.position,
+            position: self.position(),
             op,
             fault,
         }

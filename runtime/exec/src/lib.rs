@@ -30,12 +30,14 @@
 
 mod arena;
 mod compute;
+mod cursor;
 mod error;
 mod event;
 mod executor;
 mod memory;
 mod snapshot;
 
+pub use cursor::Cursor;
 pub use error::{ExecError, Fault};
 pub use event::Event;
 pub use executor::{Executor, Options};

@@ -1,9 +1,10 @@
 //! Where a run stands, to go on from there later: what a caller keeps of an executor at a checkpoint, beside the buffers.
 
 use crate::Keys;
+use crate::cursor::Cursor;
 use crate::error::ExecError;
-use crate::executor::{Executor, OpenLoop};
-use cipherloom_plan::{MAX_LOOP_DEPTH, Op, Plan};
+use crate::executor::Executor;
+use cipherloom_plan::{MAX_LOOP_DEPTH, Op};
 use cipherloom_ring::Word;
 use core::ops::Range;
 
@@ -21,11 +22,7 @@ pub struct Snapshot {
 impl<W: Word, K: Keys<W>> Executor<'_, W, K> {
     /// Where the run stands.
     pub fn snapshot(&self) -> Snapshot {
-        Snapshot {
-            position: self.position,
-            step: self.step,
-            left: self.loops.iter().map(|open| open.left).collect(),
-        }
+        self.cursor.snapshot()
     }
 
     /// Goes on from a snapshot. The caller restores every buffer that is read later, with [`Executor::buffer_mut`] or, where
@@ -37,14 +34,7 @@ impl<W: Word, K: Keys<W>> Executor<'_, W, K> {
         let wrong = ExecError::Snapshot {
             position: snapshot.position,
         };
-        let loops = open_loops(self.machine.plan, snapshot).ok_or(wrong.clone())?;
-        let steps = self.machine.plan.parameters().steps();
-        if snapshot.step.is_some_and(|step| step >= steps) {
-            return Err(wrong);
-        }
-        self.loops = loops;
-        self.position = snapshot.position;
-        self.step = snapshot.step;
+        self.cursor = Cursor::at(self.machine.plan, snapshot).ok_or(wrong)?;
         self.asked = None;
         Ok(())
     }
@@ -83,26 +73,4 @@ impl<W: Word, K: Keys<W>> Executor<'_, W, K> {
         let buffer = self.machine.plan.buffer(index)?;
         Some(usize::try_from(buffer.offset).ok()?..usize::try_from(buffer.end()).ok()?)
     }
-}
-
-/// The loops that are open at a snapshot's position; none if they are not as many as it says or have no run left.
-fn open_loops(plan: &Plan<'_>, snapshot: &Snapshot) -> Option<heapless::Vec<OpenLoop, MAX_LOOP_DEPTH>> {
-    if snapshot.position > plan.instructions().len() {
-        return None;
-    }
-    let mut open = heapless::Vec::<(usize, u32), MAX_LOOP_DEPTH>::new();
-    for (index, instruction) in plan.instructions().enumerate().take(snapshot.position) {
-        match instruction.op {
-            Op::Loop => open.push((index + 1, instruction.a)).ok()?,
-            Op::End => _ = open.pop()?,
-            _ => {}
-        }
-    }
-    if open.len() != snapshot.left.len() {
-        return None;
-    }
-    let loops = open.iter().zip(&snapshot.left);
-    loops
-        .map(|(&(body, count), &left)| (left < count).then_some(OpenLoop { body, left }))
-        .collect()
 }

@@ -9,8 +9,9 @@ use crate::error::{HostError, Result};
 use crate::files::{CiphertextHeader, Container, Form, Kind, Owner, Writer, ciphertext_place};
 use crate::keys::EvaluationKeys;
 use crate::live::{Live, live_at};
+use crate::outputs::Results;
 use crate::plan_file::PlanFile;
-use crate::run::Kept;
+use crate::run::{Best, Kept};
 use cipherloom_ckks::Parameters;
 use cipherloom_exec::{Executor, Snapshot, context_parameters};
 use cipherloom_plan::{MAX_LOOP_DEPTH, Op, Plan, PortKind};
@@ -27,6 +28,10 @@ const NO_STEP: u32 = u32::MAX;
 /// Writes the checkpoints of one run.
 pub(crate) struct Checkpoints {
     path: PathBuf,
+    /// Training steps between one and the next.
+    every: u32,
+    /// Training steps that had begun at the last one.
+    saved: u32,
     owner: Owner,
     source: Source,
     /// By position.
@@ -50,27 +55,58 @@ impl Source {
 }
 
 impl Checkpoints {
-    /// Checkpoints of a run of this plan with these keys and inputs, written to `path`.
-    pub(crate) fn new(path: &Path, plan: &PlanFile, keys: &EvaluationKeys, inputs: &Inputs) -> Self {
+    /// Checkpoints of a run of this plan with these keys and inputs, written to `path` every so many training steps. The run is
+    /// in training step `step`.
+    pub(crate) fn new(
+        path: &Path,
+        every: u32,
+        plan: &PlanFile,
+        keys: &EvaluationKeys,
+        inputs: &Inputs,
+        step: Option<u32>,
+    ) -> Self {
         let view = plan.plan();
         let places = (1..).zip(view.instructions());
         let places = places.filter(|(_, instruction)| instruction.op == Op::Checkpoint);
         let places = places.map(|(at, _)| at);
         Self {
             path: path.to_owned(),
+            every,
+            saved: begun(step),
             owner: keys.owner(),
             source: Source::of(keys, inputs),
             live: live_at(&view, places),
         }
     }
 
-    /// Writes the state of a run that is at a `checkpoint` instruction.
-    pub(crate) fn save(&self, executor: &Executor<'_, u64, EvaluationKeys>, kept: &Kept) -> Result<()> {
+    /// Passes a `checkpoint` instruction: writes the state of the run where the last one is old enough, or an epoch ended.
+    pub(crate) fn pass(
+        &mut self,
+        executor: &Executor<'_, u64, EvaluationKeys>,
+        kept: &Kept,
+        epoch_ended: bool,
+    ) -> Result<()> {
+        let begun = begun(executor.step());
+        if epoch_ended || begun >= self.saved.saturating_add(self.every) {
+            self.save(executor, kept)?;
+            self.saved = begun;
+        }
+        Ok(())
+    }
+
+    fn save(&self, executor: &Executor<'_, u64, EvaluationKeys>, kept: &Kept) -> Result<()> {
         let snapshot = executor.snapshot();
         let no_place = || HostError::Mismatch("a checkpoint is taken at a checkpoint instruction".into());
         let live = self.live.get(&snapshot.position).ok_or_else(no_place)?;
         let mut writer = Writer::create(&self.path, Kind::Checkpoint, self.owner)?;
-        let counts = [live.kept.len(), kept.states.len(), kept.results.len()];
+        let best = kept.best.as_ref();
+        let counts = Counts {
+            buffers: live.kept.len(),
+            states: kept.states.len(),
+            results: kept.results.len(),
+            best: best.map_or(0, |best| best.results.len()),
+            best_epoch: best.map_or(0, |best| best.epoch),
+        };
         writer.record(&header(&snapshot, &self.source, counts))?;
         let mut record = Vec::new();
         for &buffer in &live.kept {
@@ -83,7 +119,8 @@ impl Checkpoints {
             words_record([port as u32, tile], words, &mut record);
             writer.record(&record)?;
         }
-        for result in kept.results.values() {
+        let best = best.into_iter().flat_map(|best| best.results.values());
+        for result in kept.results.values().chain(best) {
             writer.record(result)?;
         }
         writer.finish()
@@ -131,8 +168,14 @@ pub(crate) fn load(
     let live = live_at(&view, [snapshot.position]);
     let live = live.get(&snapshot.position).cloned().unwrap_or_default();
     let parameters = context_parameters(&view)?;
-    let [buffers, states, results] = counts;
-    if buffers != live.kept.len() || file.len() != 1 + buffers + states + results {
+    let Counts {
+        buffers,
+        states,
+        results,
+        best,
+        best_epoch,
+    } = counts;
+    if buffers != live.kept.len() || file.len() != 1 + buffers + states + results + best {
         return Err(file.malformed(
             0,
             "other numbers of buffers, states and results than the plan has there",
@@ -159,12 +202,24 @@ pub(crate) fn load(
         kept.states.insert((port as usize, tile), words);
         index += 1;
     }
-    for _ in 0..results {
-        let record = file.record(index)?;
-        let place = result_place(&view, &parameters, record);
-        let (port, tile) = place.ok_or_else(|| file.malformed(index, "not a result of the plan"))?;
-        kept.results.insert((port as usize, tile), record.to_vec());
-        index += 1;
+    let mut read = |count: usize| -> Result<Results> {
+        let mut read = Results::new();
+        for _ in 0..count {
+            let record = file.record(index)?;
+            let place = result_place(&view, &parameters, record);
+            let (port, tile) = place.ok_or_else(|| file.malformed(index, "not a result of the plan"))?;
+            read.insert((port as usize, tile), record.to_vec());
+            index += 1;
+        }
+        Ok(read)
+    };
+    kept.results = read(results)?;
+    if best > 0 {
+        let results = read(best)?;
+        kept.best = Some(Best {
+            epoch: best_epoch,
+            results,
+        });
     }
     for &at in &live.encoded {
         executor.encode(at as usize)?;
@@ -187,7 +242,23 @@ fn result_place(plan: &Plan<'_>, parameters: &Parameters, record: &[u8]) -> Opti
     (is_result && tile < view.layout().tiles() && header.matches(parameters, record)).then_some((port, tile))
 }
 
-fn header(snapshot: &Snapshot, source: &Source, counts: [usize; 3]) -> [u8; HEADER_BYTES] {
+/// How many training steps have begun.
+fn begun(step: Option<u32>) -> u32 {
+    step.map_or(0, |step| step.saturating_add(1))
+}
+
+/// Numbers of records, and the best epoch.
+#[derive(Clone, Copy)]
+struct Counts {
+    buffers: usize,
+    states: usize,
+    results: usize,
+    /// Results of the best epoch; 0 if there is none.
+    best: usize,
+    best_epoch: u32,
+}
+
+fn header(snapshot: &Snapshot, source: &Source, counts: Counts) -> [u8; HEADER_BYTES] {
     let mut left = [0; MAX_LOOP_DEPTH];
     left.iter_mut()
         .zip(&snapshot.left)
@@ -198,7 +269,15 @@ fn header(snapshot: &Snapshot, source: &Source, counts: [usize; 3]) -> [u8; HEAD
         snapshot.left.len() as u32,
     ];
     numbers.extend(left);
-    numbers.extend(counts.map(|count| count as u32));
+    let Counts {
+        buffers,
+        states,
+        results,
+        best,
+        best_epoch,
+    } = counts;
+    numbers.extend([buffers, states, results, best].map(|count| count as u32));
+    numbers.push(best_epoch);
     let mut bytes = [0; HEADER_BYTES];
     let (fixed, rest) = bytes.split_at_mut(64);
     fixed[..32].copy_from_slice(&source.keys);
@@ -209,7 +288,7 @@ fn header(snapshot: &Snapshot, source: &Source, counts: [usize; 3]) -> [u8; HEAD
     bytes
 }
 
-fn read_header(bytes: &[u8]) -> Option<(Snapshot, Source, [usize; 3])> {
+fn read_header(bytes: &[u8]) -> Option<(Snapshot, Source, Counts)> {
     let bytes: &[u8; HEADER_BYTES] = bytes.try_into().ok()?;
     let (keys, rest) = bytes.split_first_chunk()?;
     let (inputs, rest) = rest.split_first_chunk()?;
@@ -228,9 +307,15 @@ fn read_header(bytes: &[u8]) -> Option<(Snapshot, Source, [usize; 3])> {
         left: left.get(..depth)?.iter().copied().collect(),
     };
     let mut count = || numbers.next().map(|count| count as usize);
-    let counts = [count()?, count()?, count()?];
-    (numbers.all(|rest| rest == 0) && left[depth..].iter().all(|&rest| rest == 0))
-        .then_some((snapshot, source, counts))
+    let counts = Counts {
+        buffers: count()?,
+        states: count()?,
+        results: count()?,
+        best: count()?,
+        best_epoch: numbers.next()?,
+    };
+    let is_clean = (counts.best > 0 || counts.best_epoch == 0) && left[depth..].iter().all(|&rest| rest == 0);
+    is_clean.then_some((snapshot, source, counts))
 }
 
 /// The record of the words at a place.

@@ -174,7 +174,11 @@ impl Ciphertexts {
             )
         };
         let index = self.index(port, batch, tile).ok_or_else(missing)?;
-        read(self.record(index)?).map_err(|problem| match &self.records {
+        let result = read(self.record(index)?);
+        if let Records::File(file) = &self.records {
+            file.release(index);
+        }
+        result.map_err(|problem| match &self.records {
             Records::File(file) => file.malformed(index, format!("ciphertext of `{name}`: {problem}")),
             Records::Memory(_) => HostError::data(name, "", problem),
         })

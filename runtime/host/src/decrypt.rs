@@ -3,8 +3,8 @@
 use crate::error::{HostError, Result};
 use crate::files::read_full;
 use crate::memory::{Words, zeroed};
+use crate::outputs::Outputs;
 use crate::plan_file::PlanFile;
-use crate::run::Outputs;
 use crate::secret::SecretSeed;
 use crate::tensor::Tensor;
 use cipherloom_ckks::encrypt::decrypt;

@@ -75,6 +75,8 @@ pub enum HostError {
         /// How many bytes were asked for.
         bytes: usize,
     },
+    /// The key holder gave no answer.
+    KeyHolder(crate::run::BoxedError),
     /// The operating system gave no randomness.
     Random(getrandom::Error),
     /// The worker threads could not be started.
@@ -152,6 +154,7 @@ impl fmt::Display for HostError {
             Self::Memory { what, bytes } => {
                 write!(f, "not enough memory: {what} takes {bytes} bytes")
             }
+            Self::KeyHolder(error) => write!(f, "the key holder gave no answer: {error}"),
             Self::Random(error) => write!(f, "the operating system gave no randomness: {error}"),
             Self::Threads(error) => write!(f, "cannot start worker threads: {error}"),
         }
@@ -164,6 +167,7 @@ impl std::error::Error for HostError {
             Self::Io { source, .. } => Some(source),
             Self::Ckks { source, .. } => Some(source),
             Self::Exec(error) => Some(error),
+            Self::KeyHolder(error) => Some(&**error),
             Self::Random(error) => Some(error),
             Self::Threads(error) => Some(error),
             _ => None,

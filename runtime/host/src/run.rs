@@ -1,20 +1,22 @@
-//! The loop around the executor: brings inputs, keeps states, collects outputs.
+//! The loop around the executor: brings inputs, keeps states, collects outputs, asks the key holder.
 
 use crate::checkpoint::{self, Checkpoints};
-use crate::ciphertexts::Ciphertexts;
 use crate::encrypt::Inputs;
 use crate::error::{HostError, Result};
-use crate::files::{CiphertextHeader, Form, Kind, Owner, full_record};
+use crate::files::{CiphertextHeader, Form, full_record};
 use crate::keys::EvaluationKeys;
 use crate::memory::{Words, peak_memory_bytes, zeroed};
+use crate::outputs::{Outputs, Results};
 use crate::plan_file::PlanFile;
+use crate::prefetch::{Closing, Request, Shelf};
 use crate::progress::{Progress, phase};
+use crate::step_clock::StepClock;
 use cipherloom_ckks::{Context, Encoder};
 use cipherloom_exec::{Event, Executor, Memory, Options, context_parameters};
-use cipherloom_plan::{Plan, PortKind};
+use cipherloom_plan::PortKind;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// How to run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,11 +28,15 @@ pub struct RunOptions {
 }
 
 /// What a run took.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct RunReport {
     /// Seconds of each training step that began in this run (a step in which a checkpoint was taken is not timed when the run is
-    /// resumed from it).
+    /// resumed from it), with what its epoch does at its end.
     pub step_seconds: Vec<f64>,
+    /// Epochs that ended, those before a checkpoint included; 0 for a plan without epochs.
+    pub epochs: u32,
+    /// The epoch, from 0, that the outputs are of, where the key holder called one the best.
+    pub best_epoch: Option<u32>,
     /// Seconds of the whole run, with building tables and without reading files.
     pub total_seconds: f64,
     /// Bytes of the arena.
@@ -43,45 +49,20 @@ pub struct RunReport {
     pub instruction_seconds: Vec<f64>,
 }
 
-/// The encrypted outputs and reveals of a run, in memory or in a mapped file.
-pub struct Outputs(Ciphertexts);
-
-impl Outputs {
-    /// Opens a file of outputs; it must have been made by this plan.
-    pub fn open(path: impl AsRef<Path>, plan: &PlanFile) -> Result<Self> {
-        let set = Ciphertexts::open(path.as_ref(), Kind::Outputs, plan)?;
-        let wanted: Vec<u32> = result_ports(&plan.plan()).collect();
-        if !set.contents().iter().map(|contents| contents.port).eq(wanted)
-            || set.contents().iter().any(|contents| contents.batches != 1)
-        {
-            return Err(set.wrong_ports("not the outputs and reveals of the plan"));
-        }
-        Ok(Self(set))
-    }
-
-    /// Writes the outputs to a file.
-    pub fn write(&self, path: impl AsRef<Path>) -> Result<()> {
-        self.0.write(path.as_ref())
-    }
-
-    /// Packed bytes of all ciphertexts.
-    pub fn bytes(&self) -> u64 {
-        self.0.bytes()
-    }
-
-    pub(crate) fn ciphertexts(&self) -> &Ciphertexts {
-        &self.0
-    }
+/// What the key holder says when an epoch has ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Answer {
+    /// The epoch is the best so far: its outputs are those of the run, unless a later one is better.
+    pub best: bool,
+    /// The run ends here.
+    pub stop: bool,
 }
 
-/// Ports whose values are handed to the key holder.
-fn result_ports(plan: &Plan<'_>) -> impl Iterator<Item = u32> {
-    let is_result = |kind| matches!(kind, PortKind::Output | PortKind::Reveal);
-    (0u32..)
-        .zip(plan.ports())
-        .filter(move |(_, port)| is_result(port.kind()))
-        .map(|(index, _)| index)
-}
+/// Answers for the key holder: gets the number of the epoch, from 0, and what it handed out.
+pub type AskKeyHolder<'a> = dyn FnMut(u32, &Outputs) -> std::result::Result<Answer, BoxedError> + Send + 'a;
+
+/// An error of the caller's.
+pub type BoxedError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Runs a plan to its end on `options.threads` threads: [`Run`] without checkpoints.
 pub fn run(
@@ -96,15 +77,16 @@ pub fn run(
 
 /// A run to be started, perhaps from a checkpoint, perhaps leaving checkpoints.
 ///
-/// A tile that is revealed more than once is kept as it was last. A stream's batch in training step t is t modulo the number of
-/// batches that were encrypted.
+/// A tile that is handed out more than once is kept as it was last, or as it was after the best epoch. A stream's batch in
+/// training step t is t modulo the number of batches that were encrypted.
 pub struct Run<'a> {
     plan: &'a PlanFile,
     keys: &'a EvaluationKeys,
     inputs: &'a Inputs,
     options: RunOptions,
-    checkpoint: Option<(PathBuf, Duration)>,
+    checkpoint: Option<(PathBuf, u32)>,
     resume: Option<PathBuf>,
+    ask: Option<&'a mut AskKeyHolder<'a>>,
     profile: bool,
 }
 
@@ -123,6 +105,7 @@ impl<'a> Run<'a> {
             options,
             checkpoint: None,
             resume: None,
+            ask: None,
             profile: false,
         }
     }
@@ -133,10 +116,16 @@ impl<'a> Run<'a> {
         self
     }
 
-    /// Saves the run to a file at the plan's `checkpoint` instructions, at those that come at least `every` after the one
-    /// saved last (zero: at each). The file is replaced in one piece: a run that is killed at any time leaves the last whole
-    /// checkpoint. It is left there when the run ends, too.
-    pub fn checkpoint_to(mut self, path: impl AsRef<Path>, every: Duration) -> Self {
+    /// Asks after each epoch whether it was the best, and whether to go on.
+    pub fn ask(mut self, ask: &'a mut AskKeyHolder<'a>) -> Self {
+        self.ask = Some(ask);
+        self
+    }
+
+    /// Saves the run to a file at the plan's `checkpoint` instructions: after each epoch, and when `every` training steps have
+    /// begun since the one saved last (zero: at each). The file is replaced in one piece: a run that is killed at any time
+    /// leaves the last whole checkpoint. It is left there when the run ends, too.
+    pub fn checkpoint_to(mut self, path: impl AsRef<Path>, every: u32) -> Self {
         self.checkpoint = Some((path.as_ref().to_owned(), every));
         self
     }
@@ -148,12 +137,13 @@ impl<'a> Run<'a> {
         self
     }
 
-    /// Runs to the end of the plan. Progress counts training steps; those before a checkpoint count at once.
+    /// Runs to the end of the plan, or until the key holder stops it. Progress counts training steps; those before a
+    /// checkpoint count at once.
     ///
     /// # Errors
     /// [`HostError`] where plan, keys, inputs and checkpoint do not belong together, files cannot be read or written, or
-    /// there is not enough memory.
-    pub fn start(self, progress: &mut dyn Progress) -> Result<(Outputs, RunReport)> {
+    /// there is not enough memory; [`HostError::KeyHolder`] with what was said instead of an answer.
+    pub fn start(mut self, progress: &mut dyn Progress) -> Result<(Outputs, RunReport)> {
         let Self {
             plan, keys, inputs, ..
         } = self;
@@ -165,10 +155,7 @@ impl<'a> Run<'a> {
         inputs
             .ciphertexts()
             .check_owner(keys.owner(), "the evaluation keys")?;
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(self.options.threads)
-            .build()
-            .map_err(HostError::Threads)?;
+        let pool = threads(self.options.threads)?;
         let threads = pool.current_num_threads();
         // Wait for every thread to be up: the first step is as fast as the others, and allocates no thread's memory.
         pool.broadcast(|_| ());
@@ -186,7 +173,7 @@ impl<'a> Run<'a> {
         Ok((outputs, report))
     }
 
-    fn execute(&self, progress: &mut dyn Progress) -> Result<(Outputs, RunReport)> {
+    fn execute(&mut self, progress: &mut dyn Progress) -> Result<(Outputs, RunReport)> {
         let start = Instant::now();
         let (plan, keys, inputs) = (self.plan, self.keys, self.inputs);
         let view = plan.plan();
@@ -213,33 +200,62 @@ impl<'a> Run<'a> {
             keys,
             executor_options,
         )?;
-
         let mut kept = Kept::default();
-        let mut clock = StepClock::of(view.parameters().steps());
         if let Some(path) = &self.resume {
             checkpoint::load(path, plan, keys, inputs, &mut executor, &mut kept)?;
             progress.advance(executor.step().map_or(0, |step| u64::from(step) + 1));
         }
-        let checkpoints = self.checkpoint.as_ref().map(|(path, every)| {
-            let checkpoints = Checkpoints::new(path, plan, keys, inputs);
-            (checkpoints, *every)
-        });
-        let mut saved: Option<Instant> = None;
-        let mut instruction_seconds = vec![
-            0.0;
-            if self.profile {
-                view.instructions().len()
-            } else {
-                0
-            }
-        ];
         if self.profile {
             executor = executor.pausing();
         }
+        let shelf = Shelf::new(&view, context.degree());
+        let from = executor.snapshot();
+        let ahead = threads(1)?;
+        ahead.broadcast(|_| ());
+        let report = ahead.in_place_scope(|scope| {
+            scope.spawn(|_| shelf.fill(&view, inputs, &context, &from));
+            let _closing = Closing(&shelf);
+            self.follow(&mut executor, &mut kept, &context, &shelf, progress)
+        })?;
+        let (best_epoch, results) = match kept.best {
+            Some(best) => (Some(best.epoch), best.results),
+            None => (None, kept.results),
+        };
+        let outputs = Outputs::collect(plan, keys.owner(), results)?;
+        let report = RunReport {
+            best_epoch,
+            total_seconds: start.elapsed().as_secs_f64(),
+            arena_bytes,
+            ..report
+        };
+        Ok((outputs, report))
+    }
+
+    /// Answers the executor until the run is over.
+    fn follow(
+        &mut self,
+        executor: &mut Executor<'_, u64, EvaluationKeys>,
+        kept: &mut Kept,
+        context: &Context<'_, u64>,
+        shelf: &Shelf,
+        progress: &mut dyn Progress,
+    ) -> Result<RunReport> {
+        let (plan, keys, inputs) = (self.plan, self.keys, self.inputs);
+        let view = plan.plan();
+        let mut clock = StepClock::of(view.parameters().steps());
+        let mut checkpoints = self
+            .checkpoint
+            .as_ref()
+            .map(|(path, every)| Checkpoints::new(path, *every, plan, keys, inputs, executor.step()));
+        let mut report = RunReport::default();
+        if self.profile {
+            report.instruction_seconds.resize(view.instructions().len(), 0.0);
+        }
+        let mut epoch_ended = false;
         loop {
             let (position, began) = (executor.position(), Instant::now());
             let event = executor.next()?;
-            if let Some(seconds) = instruction_seconds.get_mut(position) {
+            if let Some(seconds) = report.instruction_seconds.get_mut(position) {
                 *seconds += began.elapsed().as_secs_f64();
             }
             match event {
@@ -251,15 +267,12 @@ impl<'a> Run<'a> {
                     destination,
                 } => {
                     let level = usize::from(level);
+                    let request = Request::new(inputs, port, tile, step, level);
+                    let is_state = view.port(port).is_some_and(|port| port.kind() == PortKind::State);
                     match kept.states.get(&(port, tile)) {
                         Some(state) => lower(state, context.degree(), level, destination)?,
-                        None => {
-                            let batches = inputs.ciphertexts().batches(port).unwrap_or(1);
-                            let batch = step.checked_rem(batches).unwrap_or(0);
-                            let port_view = view.port(port);
-                            let name = port_view.as_ref().map_or("", |port| port.name());
-                            inputs.expand(&context, name, (port, batch, tile), level, destination)?;
-                        }
+                        None if is_state => request.expand(inputs, &view, context, destination)?,
+                        None => shelf.take(request, destination)?,
                     }
                 }
                 Event::StoreState {
@@ -294,20 +307,27 @@ impl<'a> Run<'a> {
                         form: Form::Full,
                     };
                     let record = kept.results.entry((port, tile)).or_default();
-                    full_record(&context, header, ciphertext, record);
+                    full_record(context, header, ciphertext, record);
                 }
                 Event::StepStarted { .. } => {
                     if clock.begin() {
                         progress.advance(1);
                     }
                 }
-                Event::Checkpoint => {
-                    if let Some((checkpoints, every)) = &checkpoints
-                        && saved.is_none_or(|saved| saved.elapsed() >= *every)
-                    {
-                        checkpoints.save(&executor, &kept)?;
-                        saved = Some(Instant::now());
+                Event::EpochEnded { epoch } => {
+                    if clock.end() {
+                        progress.advance(1);
                     }
+                    (report.epochs, epoch_ended) = (epoch + 1, true);
+                    if self.epoch(epoch, kept)?.stop {
+                        break;
+                    }
+                }
+                Event::Checkpoint => {
+                    if let Some(checkpoints) = &mut checkpoints {
+                        checkpoints.pass(executor, kept, epoch_ended)?;
+                    }
+                    epoch_ended = false;
                 }
                 Event::Advanced => {}
                 Event::Done => break,
@@ -316,26 +336,46 @@ impl<'a> Run<'a> {
         if clock.end() {
             progress.advance(1);
         }
-        let outputs = collect(plan, keys.owner(), kept.results)?;
-        let report = RunReport {
-            step_seconds: clock.seconds,
-            total_seconds: start.elapsed().as_secs_f64(),
-            arena_bytes,
-            peak_memory_bytes: 0,
-            threads: 0,
-            instruction_seconds,
+        report.step_seconds = clock.seconds();
+        Ok(report)
+    }
+
+    /// Asks the key holder about an epoch, and keeps the best.
+    fn epoch(&mut self, epoch: u32, kept: &mut Kept) -> Result<Answer> {
+        let Some(ask) = &mut self.ask else {
+            return Ok(Answer::default());
         };
-        Ok((outputs, report))
+        let outputs = Outputs::collect(self.plan, self.keys.owner(), kept.results.clone())?;
+        let answer = ask(epoch, &outputs).map_err(HostError::KeyHolder)?;
+        if answer.best {
+            let results = kept.results.clone();
+            kept.best = Some(Best { epoch, results });
+        }
+        Ok(answer)
     }
 }
 
-/// What a run has handed out so far, by port and tile.
+/// A pool of so many threads; 0 for as many as the machine has.
+fn threads(count: usize) -> Result<rayon::ThreadPool> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(count).build();
+    pool.map_err(HostError::Threads)
+}
+
+/// What a run has handed out so far.
 #[derive(Default)]
 pub(crate) struct Kept {
-    /// The ciphertexts of states that were stored last.
+    /// The ciphertexts of states that were stored last, by port and tile.
     pub(crate) states: BTreeMap<(usize, u32), Vec<u64>>,
-    /// Packed ciphertexts of outputs and reveals.
-    pub(crate) results: BTreeMap<(usize, u32), Vec<u8>>,
+    /// Outputs and reveals as they were handed out last.
+    pub(crate) results: Results,
+    /// Those of the best epoch.
+    pub(crate) best: Option<Best>,
+}
+
+/// The best epoch so far.
+pub(crate) struct Best {
+    pub(crate) epoch: u32,
+    pub(crate) results: Results,
 }
 
 /// Copies the limbs up to `level` of a kept ciphertext of degree 1.
@@ -350,56 +390,4 @@ fn lower(kept: &[u64], degree: usize, level: usize, destination: &mut [u64]) -> 
         to.copy_from_slice(from);
     }
     Ok(())
-}
-
-/// Puts the results in the order of the plan's ports.
-fn collect(plan: &PlanFile, owner: Owner, mut results: BTreeMap<(usize, u32), Vec<u8>>) -> Result<Outputs> {
-    let view = plan.plan();
-    let ports: Vec<(u32, u32, u64)> = result_ports(&view)
-        .filter_map(|port| {
-            let rows = view.port(port as usize)?.shape().first().copied().unwrap_or(1);
-            Some((port, 1, u64::from(rows)))
-        })
-        .collect();
-    let mut set = Ciphertexts::new(plan, Kind::Outputs, owner, &ports)?;
-    let headers: Vec<_> = set.headers().collect();
-    for CiphertextHeader { port, tile, .. } in headers {
-        let record = results.remove(&(port as usize, tile));
-        let missing = || HostError::Mismatch("the plan ended without writing one of its outputs".into());
-        set.push(record.ok_or_else(missing)?);
-    }
-    Ok(Outputs(set))
-}
-
-/// Times training steps: from each step's start to the next one's, or to the end of the run.
-struct StepClock {
-    begun: Option<Instant>,
-    seconds: Vec<f64>,
-}
-
-impl StepClock {
-    /// A clock that has room for so many steps.
-    fn of(steps: u32) -> Self {
-        Self {
-            begun: None,
-            // Steps may be billions; beyond the first million the list grows.
-            seconds: Vec::with_capacity(steps.min(1 << 20) as usize),
-        }
-    }
-
-    /// A step begins; says whether one ended by that.
-    fn begin(&mut self) -> bool {
-        let ended = self.end();
-        self.begun = Some(Instant::now());
-        ended
-    }
-
-    /// The run is over; says whether a step ended by that.
-    fn end(&mut self) -> bool {
-        let Some(begun) = self.begun.take() else {
-            return false;
-        };
-        self.seconds.push(begun.elapsed().as_secs_f64());
-        true
-    }
 }

@@ -8,7 +8,6 @@ use common::RUN;
 use common::closed_loop::{STEPS, check, data, plan, plan_data};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
 /// Everything that a run is made with, in files.
 struct Files {
@@ -109,7 +108,7 @@ fn run_that_is_killed() {
     let root = PathBuf::from(root);
     let steps = std::env::var(KILLED_AFTER).unwrap().parse().unwrap();
     with_run(&root, |run| {
-        let run = run.checkpoint_to(root.join("checkpoint"), Duration::ZERO);
+        let run = run.checkpoint_to(root.join("checkpoint"), 0);
         let _ = run.start(&mut Killer(steps));
     });
 }
@@ -159,31 +158,31 @@ fn a_checkpoint_can_be_resumed_from_again_and_may_be_rare() {
     let files = files("again", true);
     let path = files.root.join("checkpoint");
     let whole = with_run(&files.root, |run| {
-        finish(&files, run.checkpoint_to(&path, Duration::ZERO), &mut Silent)
+        finish(&files, run.checkpoint_to(&path, 0), &mut Silent)
     });
     // The last checkpoint stands at the end of the last step.
     for _ in 0..2 {
         let run = |run: Run<'_>| {
             finish(
                 &files,
-                run.resume(&path).checkpoint_to(&path, Duration::ZERO),
+                run.resume(&path).checkpoint_to(&path, 0),
                 &mut Silent,
             )
         };
         assert!(with_run(&files.root, run) == whole);
     }
-    // Saved at the first place only: there are minutes between that and the others.
+    // Saved in the fourth of five steps only.
     let rare = files.root.join("rare");
     with_run(&files.root, |run| {
         finish(
             &files,
-            run.checkpoint_to(&rare, Duration::from_secs(600)),
+            run.checkpoint_to(&rare, 4),
             &mut Silent,
         )
     });
     let mut counter = Counter::default();
     assert!(with_run(&files.root, |run| finish(&files, run.resume(&rare), &mut counter)) == whole);
-    assert_eq!(counter.0, vec![1; STEPS as usize]);
+    assert_eq!(counter.0, [4, 1, 1]);
 }
 
 /// Encoded constants are not kept: the file holds little more than w, its state, and the reveal.
@@ -192,7 +191,7 @@ fn a_checkpoint_holds_what_is_needed_and_no_more() {
     let files = files("small", false);
     let path = files.root.join("checkpoint");
     with_run(&files.root, |run| {
-        run.checkpoint_to(&path, Duration::ZERO)
+        run.checkpoint_to(&path, 0)
             .start(&mut Silent)
             .unwrap()
     });
@@ -209,7 +208,7 @@ fn a_checkpoint_that_is_damaged_or_of_another_run_is_refused() {
     let files = files("refused", true);
     let path = files.root.join("checkpoint");
     with_run(&files.root, |run| {
-        run.checkpoint_to(&path, Duration::ZERO)
+        run.checkpoint_to(&path, 0)
             .start(&mut Silent)
             .unwrap()
     });
@@ -300,7 +299,7 @@ fn inputs_are_known_by_what_they_hold() {
     let path = files.root.join("checkpoint");
     let keys = EvaluationKeys::read(files.root.join("keys"), &files.plan, &mut Silent).unwrap();
     let inputs = encrypt_inputs(&files.plan, &files.secret, &data(), &mut Silent).unwrap();
-    let run = Run::new(&files.plan, &keys, &inputs, RUN).checkpoint_to(&path, Duration::ZERO);
+    let run = Run::new(&files.plan, &keys, &inputs, RUN).checkpoint_to(&path, 0);
     run.start(&mut Silent).unwrap();
     inputs.write(files.root.join("inputs")).unwrap();
     with_run(&files.root, |run| finish(&files, run.resume(&path), &mut Silent));

@@ -15,8 +15,12 @@ use crate::ui::{Ui, count, say};
 #[command(after_help = "\
 The outputs are the same, bit for bit, for any number of threads.
 
+A run with --checkpoint may be interrupted at any time, however that is: with --resume it goes on, and its outputs are \
+the same.
+
 Example:
-  cipherloom run spam.plan --keys evaluation.keys --inputs inputs.ct -o outputs.ct --threads 8")]
+  cipherloom run spam.plan --keys evaluation.keys --inputs inputs.ct -o outputs.ct --threads 8
+  cipherloom run head.plan --keys evaluation.keys --inputs inputs.ct -o outputs.ct --checkpoint saved --resume")]
 pub struct Run {
     /// The plan
     plan: PathBuf,
@@ -29,6 +33,15 @@ pub struct Run {
     /// Where to write the encrypted outputs
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
+    /// Save the run to this file after each epoch and every few training steps
+    #[arg(long, value_name = "FILE")]
+    checkpoint: Option<PathBuf>,
+    /// Training steps between checkpoints
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "checkpoint")]
+    checkpoint_every: u32,
+    /// Go on where the checkpoint was taken, if there is one
+    #[arg(long, requires = "checkpoint")]
+    resume: bool,
     /// Worker threads [default: as many as the machine has]
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     threads: usize,
@@ -51,7 +64,14 @@ impl Run {
             threads: self.threads,
             allow_toy: self.insecure_toy,
         };
-        let (outputs, report) = cipherloom_host::run(&plan, &keys, &inputs, options, &mut progress)?;
+        let mut run = cipherloom_host::Run::new(&plan, &keys, &inputs, options);
+        if let Some(path) = &self.checkpoint {
+            if self.resume && path.exists() {
+                run = run.resume(path);
+            }
+            run = run.checkpoint_to(path, self.checkpoint_every);
+        }
+        let (outputs, report) = run.start(&mut progress)?;
         outputs.write(&self.output)?;
         if self.json {
             say!(
@@ -63,6 +83,7 @@ impl Run {
                     "seconds_per_step": seconds_per_step(&report),
                     "step_seconds": report.step_seconds,
                     "steps": report.step_seconds.len(),
+                    "epochs": report.epochs,
                     "threads": report.threads,
                     "arena_bytes": report.arena_bytes,
                     "peak_memory_bytes": report.peak_memory_bytes,

@@ -1,25 +1,24 @@
 //! `cipherloom train`.
 
 mod clear;
+mod run;
 mod summary;
 
-use std::collections::BTreeMap;
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 
 use cipherloom_compiler::report::Report;
-use cipherloom_host::{
-    EvaluationKeys, Inputs, Outputs, PlanFile, RunOptions, SecretSeed, Tensor, decrypt_outputs,
-    encrypt_inputs, generate_evaluation_keys, generate_seed, peak_memory_bytes, write_secret_key,
-};
+use cipherloom_host::{PlanFile, RunOptions, peak_memory_bytes};
 use clap::Args;
 
 use crate::arguments::{PlanOptions, compile_graph, read_source, show};
-use crate::data::{self, Readers};
-use crate::error::{CliError, Result};
-use crate::ui::{Bars, Ui, say};
-use summary::{Seconds, Summary};
+use crate::data;
+use crate::error::Result;
+use crate::folder::Folder;
+use crate::ui::{Ui, say};
+use crate::validation::{EarlyStopping, Validation};
+use run::{Encrypted, Trained};
+use summary::{Epochs, Seconds, Summary};
 
 /// Do everything on one machine with a fresh key, and compare with training in the clear
 #[derive(Debug, Args)]
@@ -28,6 +27,12 @@ Compiles the graph, makes a key, encrypts the data, trains on ciphertexts, decry
 more in the clear on the same batches: with the exact functions, and with the polynomials that stand for them under \
 encryption. Nothing is written unless --keep says where.
 
+With --epochs, the rows of the data make an epoch. After each one the validation predictions that the graph reveals are \
+decrypted and compared with y_val: exact cross-entropy where the labels are classes, mean squared error where not. \
+Training ends when it has not become smaller for --patience epochs, and the weights are those of the best epoch. \
+What is kept with --keep can be taken up again with --resume after the program was interrupted, however that was: the \
+outputs are the same bit for bit.
+
 With x_test and y_test in the data, both models are tested: accuracy where the labels are classes (score ≥ 0.5 for \
 two of them), mean squared error where they are other numbers.
 
@@ -35,7 +40,9 @@ two of them), mean squared error where they are other numbers.
 
 Examples:
   cipherloom train spam.loom --data sms.npz
-  cipherloom train spam.loom --data sms.npz --steps 3 --set batch=512 --json", data::CONVENTION))]
+  cipherloom train spam.loom --data sms.npz --steps 3 --set batch=512 --json
+  cipherloom train head.loom --data head.npz --epochs 20 --keep run
+  cipherloom train head.loom --data head.npz --epochs 20 --keep run --resume", data::CONVENTION))]
 pub struct Train {
     /// The graph
     graph: PathBuf,
@@ -47,9 +54,18 @@ pub struct Train {
     /// Worker threads [default: as many as the machine has]
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     threads: usize,
-    /// Keep the plan, keys, inputs, outputs and weights in this folder
+    /// Keep the plan, keys, inputs, checkpoints, outputs and weights in this folder
     #[arg(long, value_name = "DIR")]
     keep: Option<PathBuf>,
+    /// Go on with the run that was begun in the folder of --keep, with the same graph, data and options
+    #[arg(long, requires = "keep")]
+    resume: bool,
+    /// Training steps between checkpoints in the folder of --keep; there is one after each epoch, too
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "keep")]
+    checkpoint_every: u32,
+    /// Epochs without a smaller validation loss after which training ends
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+    patience: u32,
     /// End with one JSON object on standard output instead of text
     #[arg(long)]
     json: bool,
@@ -61,62 +77,75 @@ impl Train {
         let mut progress = ui.progress();
         let mut seconds = Seconds::default();
         let source = read_source(&self.graph)?;
-        let options = self.options.options(self.threads)?;
         let arrays = data::load(&self.data)?;
-        if let Some(folder) = &self.keep {
-            super::keygen::refuse_existing_key(
-                &folder.join("secret.key"),
-                "keep this run in another folder",
-            )?;
-        }
+        let mut plan_options = self.options;
+        plan_options.epoch_of(&source, &arrays)?;
+        let options = plan_options.options(self.threads)?;
+        let folder = match &self.keep {
+            Some(path) => {
+                let folder = Folder::make(path)?;
+                if !self.resume {
+                    super::keygen::refuse_existing_key(
+                        &folder.secret(),
+                        "go on with that run with --resume, or keep this one in another folder",
+                    )?;
+                }
+                Some(folder)
+            }
+            None => None,
+        };
 
         let compiled = timed(&mut seconds.compile, || compile_graph(&source, &options, &ui))?;
         let plan = PlanFile::from_bytes(compiled.plan.clone())?;
+        if let Some(folder) = &folder {
+            folder.put_plan(&plan)?;
+        }
         let mut report = Report::new(&plan.plan(), Some(&source), &[]);
         report.predict(&plan.plan(), &options.target);
         let tensors = data::bind(&plan.plan(), &arrays, &self.data)?;
+        let validation = match plan.plan().epochs() {
+            0 => None,
+            _ => Validation::new(&plan.plan(), &arrays, &self.data)?,
+        };
+        let stopping = || validation.as_ref().map(|_| EarlyStopping::new(self.patience));
 
         let clear = ui.wait("training in the clear", || {
             clear::train(&compiled, &plan.plan(), &tensors)
         })?;
         show(&clear.range_warnings(), &source, &ui);
+        let mut clear_stopping = stopping();
+        let clear_epoch = clear.stop(validation.as_ref(), clear_stopping.as_mut());
 
-        let secret = generate_seed()?;
-        let keys = timed(&mut seconds.keygen, || {
-            generate_evaluation_keys(&plan, &secret, &mut progress)
-        })?;
-        let inputs = timed(&mut seconds.encrypt, || {
-            encrypt_inputs(&plan, &secret, &tensors, &mut progress)
-        })?;
-        let run_options = RunOptions {
-            threads: self.threads,
-            allow_toy: options.insecure_toy,
+        let mut encrypted_stopping = stopping();
+        let encrypted = Encrypted {
+            plan: &plan,
+            tensors: &tensors,
+            options: RunOptions {
+                threads: self.threads,
+                allow_toy: options.insecure_toy,
+            },
+            folder: folder.as_ref(),
+            checkpoint_every: self.checkpoint_every,
+            stopping: validation.as_ref().zip(encrypted_stopping.as_mut()),
         };
-        let (outputs, run) = timed(&mut seconds.run, || {
-            cipherloom_host::run(&plan, &keys, &inputs, run_options, &mut progress)
-        })?;
-        let encrypted = timed(&mut seconds.decrypt, || decrypt_outputs(&plan, &secret, &outputs))?;
-        if let Some(folder) = &self.keep {
-            keep(
-                folder,
-                &Kept {
-                    plan: &plan,
-                    secret: &secret,
-                    keys: &keys,
-                    inputs: &inputs,
-                    outputs: &outputs,
-                    weights: &encrypted,
-                },
-                &mut progress,
-            )?;
-        }
+        let Trained { results, report: run } = encrypted.run(&mut seconds, &mut progress)?;
+        // The epoch that the weights are of, to be compared with the same in the clear.
+        let epoch = run.best_epoch.or(run.epochs.checked_sub(1)).unwrap_or(0) as usize;
 
         let summary = Summary {
-            scores: clear.score(&encrypted, &arrays, &self.data)?,
-            max_weight_error: clear::largest_difference(&encrypted, &clear.exact),
-            max_weight_error_approximated: clear::largest_difference(&encrypted, &clear.approximated),
+            scores: clear.score(&results, clear_epoch, &arrays, &self.data)?,
+            max_weight_error: clear::largest_difference(&results, clear.exact.after(epoch)),
+            max_weight_error_approximated: clear::largest_difference(&results, clear.approximated.after(epoch)),
             predicted_weight_error: report.ports.iter().map(|port| port.error).fold(0.0, f64::max),
             steps: report.parameters.steps,
+            epochs: (plan.plan().epochs() > 0).then(|| Epochs {
+                planned: plan.plan().epochs(),
+                run: run.epochs,
+                best: epoch as u32 + 1,
+                best_clear: clear_epoch as u32 + 1,
+                validation: encrypted_stopping.map_or_else(Vec::new, |stopping| stopping.measures().to_vec()),
+                validation_clear: clear_stopping.map_or_else(Vec::new, |stopping| stopping.measures().to_vec()),
+            }),
             seconds_per_step: super::run::seconds_per_step(&run),
             predicted_seconds_per_step: report.seconds_per_step,
             threads: run.threads,
@@ -143,27 +172,4 @@ fn timed<T>(seconds: &mut f64, work: impl FnOnce() -> T) -> T {
     let result = work();
     *seconds = start.elapsed().as_secs_f64();
     result
-}
-
-/// What `--keep` keeps.
-struct Kept<'a> {
-    plan: &'a PlanFile,
-    secret: &'a SecretSeed,
-    keys: &'a EvaluationKeys,
-    inputs: &'a Inputs,
-    outputs: &'a Outputs,
-    weights: &'a BTreeMap<String, Tensor>,
-}
-
-fn keep(folder: &Path, kept: &Kept<'_>, progress: &mut Bars) -> Result<()> {
-    std::fs::create_dir_all(folder).map_err(CliError::io(folder, "make"))?;
-    write_secret_key(folder.join("secret.key"), kept.plan, kept.secret)?;
-    data::write_whole(&folder.join("graph.plan"), Readers::Everyone, |file| {
-        file.write_all(kept.plan.bytes())
-    })?;
-    kept.keys
-        .write(folder.join("evaluation.keys"), kept.plan, progress)?;
-    kept.inputs.write(folder.join("inputs.ct"))?;
-    kept.outputs.write(folder.join("outputs.ct"))?;
-    data::write_npz(&folder.join("weights.npz"), kept.weights)
 }

@@ -471,6 +471,7 @@ pub fn drive<W: Word>(
                 ..
             } => ("reveal".into(), Some((port, level, scale, ciphertext))),
             Event::Checkpoint => ("checkpoint".into(), None),
+            Event::EpochEnded { epoch } => (format!("epoch {epoch}"), None),
             Event::StepStarted { step } => (format!("step {step}"), None),
             Event::Advanced => ("advanced".into(), None),
             Event::Done => break,

@@ -14,16 +14,27 @@ use cipherloom_plan::{Plan, PortKind};
 use super::summary::Scores;
 use crate::data::{Array, Arrays, test_set};
 use crate::error::{CliError, Result};
+use crate::validation::{EarlyStopping, Validation};
 
 /// Results by name: outputs, and reveals as they were last.
 pub type Results = BTreeMap<String, Vec<f64>>;
 
+/// Results after each epoch, at least one.
+pub struct Epochs(Vec<Results>);
+
+impl Epochs {
+    /// The results of an epoch, from 0; those of the last where there are not as many.
+    pub fn after(&self, epoch: usize) -> &Results {
+        &self.0[epoch.min(self.0.len() - 1)]
+    }
+}
+
 /// Two trainings in the clear.
 pub struct Clear {
     /// With the exact functions.
-    pub exact: Results,
+    pub exact: Epochs,
     /// With the polynomials that the encrypted run evaluates.
-    pub approximated: Results,
+    pub approximated: Epochs,
     observed: Vec<Observed>,
     predictor: Option<Predictor>,
     inputs: BTreeMap<String, Vec<f64>>,
@@ -42,9 +53,10 @@ pub fn train(compiled: &Compiled, plan: &Plan<'_>, tensors: &BTreeMap<String, Te
         .filter(|(name, _)| !streams.contains_key(name.as_str()))
         .map(|(name, tensor)| (name.clone(), tensor.values.clone()))
         .collect();
+    let epochs = plan.epochs().max(1);
     let length = Length {
-        steps: plan.parameters().steps() as usize,
-        epochs: 1,
+        steps: (plan.parameters().steps() / epochs) as usize,
+        epochs: epochs as usize,
     };
     let run = |graph: &Graph| -> Result<Outcome> {
         // Batch t modulo the number of batches, as in the encrypted run.
@@ -74,13 +86,18 @@ pub fn train(compiled: &Compiled, plan: &Plan<'_>, tensors: &BTreeMap<String, Te
     })
 }
 
-fn results(outcome: Outcome) -> Results {
-    outcome
-        .reveals
-        .into_iter()
-        .chain(outcome.outputs)
-        .map(|(name, data)| (name, data.values))
-        .collect()
+fn results(outcome: Outcome) -> Epochs {
+    let last = outcome.reveals.into_iter().chain(outcome.outputs).collect();
+    // An unrolled graph has no epochs.
+    let epochs = match outcome.epochs {
+        epochs if epochs.is_empty() => vec![last],
+        epochs => epochs,
+    };
+    let values = |results: BTreeMap<String, TensorData>| {
+        let results = results.into_iter();
+        results.map(|(name, data)| (name, data.values)).collect()
+    };
+    Epochs(epochs.into_iter().map(values).collect())
 }
 
 /// The largest difference of a value in both.
@@ -128,10 +145,26 @@ impl Clear {
         Diagnostics(self.observed.iter().filter(left).map(warning).collect())
     }
 
-    /// How both models do on the rows held out; none without such rows, or where the graph predicts nothing.
+    /// The epoch, from 0, that the exact training ends with by the rule of the encrypted one.
+    pub fn stop(&self, validation: Option<&Validation>, stopping: Option<&mut EarlyStopping>) -> usize {
+        let last = self.exact.0.len() - 1;
+        let Some((validation, stopping)) = validation.zip(stopping) else {
+            return last;
+        };
+        for measure in self.exact.0.iter().map_while(|results| validation.measure_clear(results)) {
+            if stopping.answer(measure).stop {
+                break;
+            }
+        }
+        stopping.best().unwrap_or(last)
+    }
+
+    /// How both models do on the rows held out, the clear one after an epoch; none without such rows, or where the graph
+    /// predicts nothing.
     pub fn score(
         &self,
         encrypted: &BTreeMap<String, Tensor>,
+        epoch: usize,
         arrays: &Arrays,
         file: &Path,
     ) -> Result<Option<Scores>> {
@@ -175,7 +208,7 @@ impl Clear {
             predictor.predict(&states.collect(), &streams, &self.inputs)
         };
         let encrypted = predict(&|name| Some(encrypted.get(name)?.values.clone()));
-        let clear = predict(&|name| self.exact.get(name).cloned());
+        let clear = predict(&|name| self.exact.after(epoch).get(name).cloned());
         Ok(encrypted
             .zip(clear)
             .map(|(encrypted, clear)| score(&encrypted, &clear, labels)))
@@ -296,8 +329,8 @@ mod tests {
             met: (low, high),
         };
         let clear = Clear {
-            exact: Results::new(),
-            approximated: Results::new(),
+            exact: Epochs(Vec::new()),
+            approximated: Epochs(Vec::new()),
             observed: vec![observed(-3.0, 2.5), observed(-1.0, 4.25)],
             predictor: None,
             inputs: BTreeMap::new(),

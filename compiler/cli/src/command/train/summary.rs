@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::ui::{Ui, count};
+use crate::validation::Measure;
 
 /// How the model trained on ciphertexts and the one trained in the clear do on rows held out.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -25,6 +26,28 @@ pub struct Seconds {
     pub decrypt: f64,
 }
 
+/// The epochs of a run, and of the exact training in the clear; numbers from 1.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Epochs {
+    pub planned: u32,
+    pub run: u32,
+    /// The epoch that the weights are of.
+    pub best: u32,
+    pub best_clear: u32,
+    /// Loss and accuracy after each epoch, where there was something to measure.
+    pub validation: Vec<Measure>,
+    pub validation_clear: Vec<Measure>,
+}
+
+impl Epochs {
+    /// The measure of the best epoch, as text.
+    fn best(measures: &[Measure], best: u32) -> Option<String> {
+        let Measure { loss, accuracy } = measures.get(best.checked_sub(1)? as usize)?;
+        let accuracy = accuracy.map(|accuracy| format!(", accuracy {accuracy:.2} %"));
+        Some(format!("loss {loss:.5}{} after epoch {best}", accuracy.unwrap_or_default()))
+    }
+}
+
 /// Everything that `train` measured.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Summary {
@@ -34,6 +57,7 @@ pub struct Summary {
     pub max_weight_error_approximated: f64,
     pub predicted_weight_error: f64,
     pub steps: u32,
+    pub epochs: Option<Epochs>,
     pub seconds_per_step: f64,
     pub predicted_seconds_per_step: f64,
     pub threads: usize,
@@ -146,6 +170,15 @@ impl Summary {
             ),
         );
         add("steps", self.steps.to_string());
+        if let Some(epochs) = &self.epochs {
+            add("epochs", format!("{} of {}", epochs.run, epochs.planned));
+            if let Some(best) = Epochs::best(&epochs.validation, epochs.best) {
+                add("validation, encrypted", best);
+            }
+            if let Some(best) = Epochs::best(&epochs.validation_clear, epochs.best_clear) {
+                add("validation, clear", best);
+            }
+        }
         add("bootstraps", self.bootstraps.to_string());
         add(
             "security",
@@ -199,6 +232,7 @@ mod tests {
             max_weight_error_approximated: 1.1e-6,
             predicted_weight_error: 4.5e-7,
             steps: 5,
+            epochs: None,
             seconds_per_step: 1.5,
             predicted_seconds_per_step: 1.25,
             threads: 2,

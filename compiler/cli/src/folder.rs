@@ -1,0 +1,76 @@
+//! The files of one run in a folder: the same names wherever two programs, or one program twice, work on the same run.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use cipherloom_host::PlanFile;
+
+use crate::data::{self, Readers};
+use crate::error::{CliError, Result};
+
+/// A folder with the files of a run.
+#[derive(Clone, Debug)]
+pub struct Folder(PathBuf);
+
+impl Folder {
+    /// The folder at a path, made if it does not exist.
+    pub fn make(path: &Path) -> Result<Self> {
+        std::fs::create_dir_all(path).map_err(CliError::io(path, "make"))?;
+        Ok(Self(path.to_owned()))
+    }
+
+    /// The plan.
+    pub fn plan(&self) -> PathBuf {
+        self.0.join("graph.plan")
+    }
+
+    /// The key holder's secret key, where one machine does everything.
+    pub fn secret(&self) -> PathBuf {
+        self.0.join("secret.key")
+    }
+
+    /// The evaluation keys.
+    pub fn keys(&self) -> PathBuf {
+        self.0.join("evaluation.keys")
+    }
+
+    /// The encrypted inputs.
+    pub fn inputs(&self) -> PathBuf {
+        self.0.join("inputs.ct")
+    }
+
+    /// What an epoch (from 0) handed out, encrypted.
+    pub fn epoch(&self, epoch: u32) -> PathBuf {
+        self.0.join(format!("epoch-{:04}.ct", epoch + 1))
+    }
+
+    /// The last checkpoint of the run.
+    pub fn checkpoint(&self) -> PathBuf {
+        self.0.join("checkpoint")
+    }
+
+    /// The encrypted outputs of the whole run.
+    pub fn outputs(&self) -> PathBuf {
+        self.0.join("outputs.ct")
+    }
+
+    /// The decrypted outputs, where one machine does everything.
+    pub fn weights(&self) -> PathBuf {
+        self.0.join("weights.npz")
+    }
+
+    /// Writes the plan, unless it is there already; fails if another one is.
+    pub fn put_plan(&self, plan: &PlanFile) -> Result<()> {
+        let path = self.plan();
+        if !path.exists() {
+            return data::write_whole(&path, Readers::Everyone, |file| file.write_all(plan.bytes()));
+        }
+        if PlanFile::open(&path)?.bytes() == plan.bytes() {
+            return Ok(());
+        }
+        Err(CliError::new(
+            format!("{}: another plan than the one compiled now", path.display()),
+            "resume with the graph, the options and the program that the run was begun with",
+        ))
+    }
+}
