@@ -39,7 +39,10 @@ fn run(pass: &str, text: &str) -> String {
     match pass {
         "differentiate" => grad::differentiate(&graph).map_or_else(errors, checked),
         "unroll" => checked(pass::unroll::run(&graph, argument(text, "steps").unwrap_or(2))),
-        "close" => checked(pass::unroll::closed(&graph, argument(text, "steps").unwrap_or(2))),
+        "close" => {
+            let steps = argument(text, "steps").unwrap_or(2);
+            checked(pass::unroll::closed(&graph, steps, argument(text, "epoch")))
+        }
         "fold" => checked(pass::fold::run(&graph)),
         "approximate" => pass::approximate::run(&graph).map_or_else(errors, |(graph, _)| checked(graph)),
         "annotate" => {

@@ -1,6 +1,10 @@
 //! Closed loops on ciphertexts: one compiled body for all steps, against the f64 reference of the same graph.
 
 use cipherloom_compiler::options::Options;
+use cipherloom_host::{
+    Answer, Outputs, PlanFile, Run, RunOptions, SecretSeed, Silent, decrypt_outputs, encrypt_inputs,
+    generate_evaluation_keys,
+};
 use cipherloom_tests::{Data, Numbers, compiled, differences, run_clear, run_encrypted, toy};
 
 /// Sums that are carried without losing a level, with first values that are public and given.
@@ -52,6 +56,73 @@ fn one_body_serves_all_steps() {
     }
     // The body is there once: only the schedule, one number for each step, grows.
     assert!(bytes[2] < bytes[1] + 17 * 8 * 4, "{bytes:?}");
+}
+
+/// Logistic regression with a bootstrap in each step; after each epoch the validation logits and the weights come out.
+#[test]
+fn epochs_of_a_bootstrapped_training_come_out_right() {
+    let text = "graph head {
+        const batch = 16;
+        stream x: secret [batch, 8] in [-1, 1];
+        stream y: secret [batch] in [0, 1];
+        input x_val: secret [12, 8] in [-1, 1];
+        state w: secret [8] in [-4, 4] = 0;
+        fn score(x) = sigmoid(x @ w, range: 6, degree: 3);
+        train {
+            step { update w = bootstrap(w - (2 / (1 + t)) * (transpose(x) @ (score(x) - y)) / batch, range: 4); }
+            epoch { reveal validation = x_val @ w; }
+        }
+        output w;
+    }";
+    let (epochs, epoch) = (3, 2);
+    let mut numbers = Numbers::new(5);
+    let rows = 2 * 16;
+    let labels = (0..rows).map(|row| f64::from(row % 2)).collect();
+    let mut x = numbers.tensor(&[rows as usize, 8], -0.6, 0.6);
+    for (row, values) in x.values.chunks_mut(8).enumerate() {
+        values[0] += if row % 2 == 1 { 0.4 } else { -0.4 };
+    }
+    let data = Data::from([
+        ("x".to_owned(), x),
+        ("y".to_owned(), cipherloom_host::Tensor::new(vec![rows as usize], labels).expect("as many")),
+        ("x_val".to_owned(), numbers.tensor(&[12, 8], -1.0, 1.0)),
+    ]);
+    let options = Options {
+        precision: 1e-2,
+        steps_per_epoch: Some(epoch),
+        ..toy(11, epochs * epoch)
+    };
+    let compiled = compiled(text, &options);
+    let clear = run_clear(&compiled.approximated, &data, 1, 16);
+    assert_eq!(clear.epochs.len(), epochs as usize);
+    let plan = PlanFile::from_bytes(compiled.plan.clone()).expect("verified");
+    assert_eq!(plan.plan().epochs(), epochs);
+    let secret = SecretSeed::from_bytes([7; 32]);
+    let keys = generate_evaluation_keys(&plan, &secret, &mut Silent).expect("keys");
+    let inputs = encrypt_inputs(&plan, &secret, &data, &mut Silent).expect("encryption");
+    let options = RunOptions {
+        threads: 2,
+        allow_toy: true,
+    };
+    let mut ask = |number: u32, outputs: &Outputs| {
+        let results = decrypt_outputs(&plan, &secret, outputs)?;
+        for (name, expected) in &clear.epochs[number as usize] {
+            let port = plan.plan().ports().find(|port| port.name() == name && port.error() > 0.0);
+            let predicted = port.expect("a result").error();
+            let (_, largest) = differences(&results[name].values, &expected.values);
+            println!("epoch {number}, {name}: largest {largest:.2e}, predicted {predicted:.2e}");
+            assert!(largest < 6.0 * predicted, "{name}: {largest:e} exceeds {predicted:e}");
+        }
+        let (best, stop) = (number == 1, number == 2);
+        Ok(Answer { best, stop })
+    };
+    let run = Run::new(&plan, &keys, &inputs, options).ask(&mut ask);
+    let (outputs, report) = run.start(&mut Silent).expect("a run");
+    assert_eq!((report.epochs, report.best_epoch), (3, Some(1)));
+    let results = decrypt_outputs(&plan, &secret, &outputs).expect("decryption");
+    let (_, largest) = differences(&results["w"].values, &clear.epochs[1]["w"].values);
+    let (_, others) = differences(&results["w"].values, &clear.epochs[2]["w"].values);
+    assert!(largest < others / 10.0, "{largest:e} {others:e}");
 }
 
 /// Fifty squarings of a vector with a bootstrap after every ten.

@@ -7,9 +7,11 @@ mod compile;
 mod decrypt;
 mod encrypt;
 mod explain;
+mod hold;
 mod inspect;
 mod keygen;
 mod run;
+mod serve;
 mod train;
 
 use cipherloom_host::Backend;
@@ -42,6 +44,11 @@ Between two parties, with nothing but files:
 
 The server gets spam.plan, evaluation.keys and inputs.ct, and never secret.key.
 
+Between two parties who see a folder, with epochs and early stopping:
+  either      cipherloom compile head.loom --epochs 20 --steps-per-epoch 15 -o shared/graph.plan
+  server      cipherloom serve   shared
+  key holder  cipherloom hold    shared --key secret.key --data head.npz -o weights.npz
+
 Exit status: 0 done, 1 something is wrong with the graph, the files or the data, 2 wrong command line.")]
 pub struct Cipherloom {
     #[command(subcommand)]
@@ -61,6 +68,8 @@ enum Command {
     Run(run::Run),
     Decrypt(decrypt::Decrypt),
     Train(train::Train),
+    Serve(serve::Serve),
+    Hold(hold::Hold),
     Explain(explain::Explain),
     Bench(bench::Bench),
     Calibrate(calibrate::Calibrate),
@@ -87,6 +96,8 @@ impl Cipherloom {
             Command::Run(command) => command.run(),
             Command::Decrypt(command) => command.run(),
             Command::Train(command) => command.run(),
+            Command::Serve(command) => command.run(),
+            Command::Hold(command) => command.run(),
             Command::Explain(command) => command.run(),
             Command::Bench(command) => command.run(peers),
             Command::Calibrate(command) => command.run(),

@@ -2,11 +2,32 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use cipherloom_host::PlanFile;
 
 use crate::data::{self, Readers};
 use crate::error::{CliError, Result};
+use crate::ui::Lines;
+
+/// Between two looks at a folder: short beside a training step, long beside a look.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Lets the other side work before the next look at a folder.
+pub fn pause() {
+    std::thread::sleep(PAUSE);
+}
+
+/// Waits until a file is there; says so, where it is not.
+pub fn wait_for(path: &Path, lines: &Lines) {
+    if path.exists() {
+        return;
+    }
+    lines.say(&format!("waiting for {}", path.display()));
+    while !path.exists() {
+        pause();
+    }
+}
 
 /// A folder with the files of a run.
 #[derive(Clone, Debug)]
@@ -42,6 +63,11 @@ impl Folder {
     /// What an epoch (from 0) handed out, encrypted.
     pub fn epoch(&self, epoch: u32) -> PathBuf {
         self.0.join(format!("epoch-{:04}.ct", epoch + 1))
+    }
+
+    /// The key holder's answer to an epoch.
+    pub fn answer(&self, epoch: u32) -> PathBuf {
+        self.0.join(format!("epoch-{:04}.answer", epoch + 1))
     }
 
     /// The last checkpoint of the run.

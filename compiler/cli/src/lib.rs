@@ -9,6 +9,7 @@ mod data;
 mod error;
 mod folder;
 mod glossary;
+mod holder;
 mod machine;
 mod ui;
 mod validation;

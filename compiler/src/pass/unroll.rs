@@ -209,7 +209,11 @@ fn close(rewriter: &mut Rewriter<'_>, op: OpId, to: BlockId, steps: u32, epoch: 
     }
     mark(rewriter, Opcode::TrainEnd, Default::default());
     let states = load(rewriter);
-    let states = inline(rewriter, train.regions[1], to, states, Time::Every(steps));
+    let time = match epoch {
+        Some(_) => Time::Every(steps),
+        None => Time::Step(steps.saturating_sub(1)),
+    };
+    let states = inline(rewriter, train.regions[1], to, states, time);
     rewriter.set_all(&train.results, &states);
 }
 

@@ -127,6 +127,11 @@ fn view(port: &Port) -> LayoutView {
 
 /// Largest difference between what a program wrote and the reference.
 fn difference(graph: &Graph, packed: &Packed, outputs: &slot::Outputs) -> f64 {
+    difference_after(graph, packed, outputs, None)
+}
+
+/// The largest difference from the reference after an epoch, or at the end.
+fn difference_after(graph: &Graph, packed: &Packed, outputs: &slot::Outputs, epoch: Option<usize>) -> f64 {
     let sources = Sources::of(packed);
     let inputs: BTreeMap<String, Vec<f64>> = sources
         .ranges
@@ -144,7 +149,9 @@ fn difference(graph: &Graph, packed: &Packed, outputs: &slot::Outputs) -> f64 {
         .enumerate()
         .filter(|(_, port)| !port.is_source())
     {
-        let wanted = if port.kind == PortKind::Output {
+        let wanted = if let Some(epoch) = epoch {
+            &outcome.epochs[epoch][&port.name].values
+        } else if port.kind == PortKind::Output {
             &outcome.outputs[&port.name].values
         } else {
             let reveal = outcome.reveals.iter().find(|(name, _)| *name == port.name);
@@ -243,6 +250,7 @@ fn run_plan(packed: &Packed, plan: &PlanData) -> slot::Outputs {
                 outputs.push((instruction.b, u32::from(instruction.aux), get(instruction.a)));
                 continue;
             }
+            Op::Epoch | Op::Checkpoint => continue,
             Op::Encode => match &plan.constants[instruction.a as usize].kind {
                 ConstantKind::Boxes { value, offset, dims } => Contents::Boxes {
                     value: *value,

@@ -86,6 +86,41 @@ fn steps_streams_states_and_scalars_per_step() {
     assert_eq!(trace.events, wanted);
 }
 
+/// Two epochs of three steps; each hands out what is revealed and what comes out.
+#[test]
+fn epochs_end_with_their_outputs() {
+    let mut toy = training();
+    toy.data.parameters.steps = 6;
+    toy.data.scalars[0].values = vec![1.0, 0.5, -0.25, 1.0, 2.0, 0.0];
+    let outer = Instruction {
+        a: 2,
+        ..Instruction::new(Op::Loop)
+    };
+    toy.data.instructions.insert(0, outer);
+    let ending = [Op::Epoch, Op::Checkpoint, Op::End];
+    toy.data.instructions.extend(ending.map(Instruction::new));
+    let data = |name: &str, step: u32| match name {
+        "w" => sample(100),
+        _ => sample(u64::from(step)),
+    };
+    let trace = run::<u64>(&toy.bytes(), data).unwrap();
+    let outputs = &trace.values["w"];
+    assert_eq!(outputs.len(), 2);
+    let x = |step: u64, slot: usize| sample(step)[slot];
+    let first = |slot: usize| sample(100)[slot] + x(0, slot) + 0.5 * x(1, slot) - 0.25 * x(2, slot);
+    assert_close(&outputs[0], first, BOUND);
+    assert_close(&outputs[1], |slot| first(slot) + x(3, slot) + 2.0 * x(4, slot), BOUND);
+    let marks: Vec<&str> = trace.events.iter().map(String::as_str).filter(|event| {
+        ["step", "epoch", "reveal", "output"].iter().any(|mark| event.starts_with(mark))
+    }).collect();
+    let epoch = |number: u32| {
+        let steps = (3 * number..3 * number + 3).map(|step| format!("step {step}"));
+        let ends = ["reveal now".to_owned(), "output w".to_owned(), format!("epoch {number}")];
+        steps.chain(ends)
+    };
+    assert_eq!(marks, epoch(0).chain(epoch(1)).collect::<Vec<_>>());
+}
+
 #[test]
 fn position_and_step_say_where_the_run_is() {
     let bytes = training().bytes();

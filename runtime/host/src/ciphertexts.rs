@@ -225,6 +225,11 @@ impl Ciphertexts {
         )))
     }
 
+    /// Whom the set belongs to.
+    pub(crate) fn owner(&self) -> Owner {
+        self.owner
+    }
+
     /// Which set it is: the seal of the file that it is in or would be in.
     pub(crate) fn identity(&self) -> [u8; 32] {
         match &self.records {

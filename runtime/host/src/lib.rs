@@ -11,6 +11,7 @@
 //! beside its destination and renamed when it is complete, so that nothing that goes wrong harms an existing
 //! file; it is checked whole when it is opened, and carries the hash of the plan that it belongs to.
 
+mod answer;
 mod checkpoint;
 mod ciphertexts;
 mod data;
@@ -34,6 +35,7 @@ mod tasks;
 mod tensor;
 
 pub use cipherloom_ring::Backend;
+pub use answer::{read_answer, write_answer};
 pub use decrypt::decrypt_outputs;
 pub use encrypt::{Inputs, PortSummary, encrypt_inputs, write_inputs};
 pub use error::{HostError, Result};

@@ -4,6 +4,7 @@ use crate::ciphertexts::Ciphertexts;
 use crate::error::{HostError, Result};
 use crate::files::{CiphertextHeader, Kind, Owner};
 use crate::plan_file::PlanFile;
+use crate::secret::SecretSeed;
 use cipherloom_plan::{Plan, PortKind};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -49,6 +50,11 @@ impl Outputs {
     /// Writes the outputs to a file.
     pub fn write(&self, path: impl AsRef<Path>) -> Result<()> {
         self.0.write(path.as_ref())
+    }
+
+    /// Whether the outputs are under this secret key, so that it decrypts them.
+    pub fn is_under(&self, plan: &PlanFile, secret: &SecretSeed) -> bool {
+        self.0.owner() == secret.owner(plan)
     }
 
     /// Packed bytes of all ciphertexts.

@@ -189,7 +189,7 @@ impl<'p> Plan<'p> {
             scratch_words,
             arena_words: buffer_words.saturating_add(scratch_words),
             table_words: words.ring_tables(self.primes.len() as u64),
-            encoder_f64s: 3 << self.parameters.log_n,
+            encoder_f64s: 2 << self.parameters.log_n,
             key_words: self
                 .keys()
                 .map(|key| words.key(&key))
@@ -209,7 +209,7 @@ pub struct Memory {
     pub arena_words: u64,
     /// The ring's tables.
     pub table_words: u64,
-    /// Numbers of type f64 for the encoder: N for its table, N of scratch and N/2 complex slots.
+    /// Numbers of type f64 for the encoder: N for its table and N/2 complex slots.
     pub encoder_f64s: u64,
     /// All switching keys, expanded.
     pub key_words: u64,

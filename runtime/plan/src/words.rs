@@ -87,11 +87,6 @@ impl WordCounts {
         self.polynomial(level, Basis::Q) + self.digits(level) * self.degree
     }
 
-    /// Scratch of `rotate_acc`.
-    pub const fn rotate_acc_scratch(&self, level: u8) -> u64 {
-        self.polynomial(level, Basis::Qp)
-    }
-
     /// Scratch of `mod_down`: for two polynomials, the limbs to divide by and one more.
     pub const fn mod_down_scratch(&self) -> u64 {
         2 * (self.special + 1) * self.degree
@@ -116,7 +111,6 @@ impl WordCounts {
             Op::Rescale => self.rescale_scratch(),
             Op::ModRaise => self.mod_raise_scratch(),
             Op::Decompose => self.decompose_scratch(level),
-            Op::RotateAcc => self.rotate_acc_scratch(level),
             Op::ModDown => self.mod_down_scratch(),
             Op::ModDownRescale => self.mod_down_rescale_scratch(),
             Op::Relinearize | Op::RelinearizeRescale | Op::Rotate | Op::SwitchSecret => {

@@ -28,7 +28,7 @@ fn sizes_of_a_plan_with_an_ephemeral_secret() {
     assert_eq!(memory.key_words, 2 * (2 * 5 + (1 + 1) + 2 * 6) * 1024);
     // The key switch at level 3: two digits and two polynomials of 6 limbs, and 2 + 2 + 6 limbs.
     assert_eq!(memory.scratch_words, (4 * 6 + 10) * 1024);
-    assert_eq!(memory.encoder_f64s, 3 * 1024);
+    assert_eq!(memory.encoder_f64s, 2 * 1024);
 }
 
 #[test]

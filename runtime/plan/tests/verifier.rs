@@ -760,6 +760,50 @@ fn outputs_missing_or_written_twice() {
     assert_eq!(fault(change), (at::REVEAL, Fault::OutputInLoop { port: 4 }));
 }
 
+/// The verdict on a changed plan of two epochs: a loop around the plan's own, which ends with its outputs and `epoch`.
+fn epochs(change: impl FnOnce(&mut PlanData)) -> Result<(), VerifyError> {
+    verdict(|d| {
+        d.parameters.steps = 6;
+        d.scalars[0].values = (0..6).map(f64::from).collect();
+        d.instructions.insert(at::LOOP, op(Op::Loop, 0, 0, 0, 2, 0));
+        d.instructions
+            .extend([Op::Epoch, Op::Checkpoint, Op::End].map(Instruction::new));
+        change(d);
+    })
+}
+
+#[test]
+fn an_epoch_has_all_outputs_before_it() {
+    let bytes = {
+        let mut epochs_of = None;
+        assert_eq!(epochs(|d| epochs_of = Some(d.clone())), Ok(()));
+        epochs_of.unwrap().encode().unwrap()
+    };
+    assert_eq!(Plan::parse(&bytes).unwrap().epochs(), 2);
+    assert_eq!(Plan::parse(&common::plan().encode().unwrap()).unwrap().epochs(), 0);
+
+    let fault = |at: usize, fault: Fault| {
+        let instruction = at as u32;
+        Err(VerifyError::Instruction { instruction, fault })
+    };
+    let epoch = 27;
+    let twice = |d: &mut PlanData| d.instructions[epoch + 1] = Instruction::new(Op::Epoch);
+    assert_eq!(epochs(twice), fault(epoch + 1, Fault::EpochPlace));
+    let outside = |d: &mut PlanData| d.instructions.swap(epoch, epoch + 2);
+    assert_eq!(epochs(outside), fault(epoch + 2, Fault::EpochPlace));
+    let in_a_step = |d: &mut PlanData| d.instructions.swap(epoch, at::REVEAL + 1);
+    assert_eq!(epochs(in_a_step), fault(at::REVEAL + 1, Fault::EpochPlace));
+    let after = |d: &mut PlanData| d.instructions.swap(epoch, at::OUTPUT + 1);
+    assert_eq!(epochs(after), fault(at::LAST_OUTPUT + 1, Fault::OutputOutsideEpoch { port: 5 }));
+    let before = |d: &mut PlanData| {
+        let store = d.instructions.remove(at::OUTPUT + 1);
+        d.instructions.insert(at::LOOP, store);
+    };
+    assert_eq!(epochs(before), fault(at::LOOP, Fault::OutputOutsideEpoch { port: 4 }));
+    let in_the_step = |d: &mut PlanData| d.instructions.swap(at::OUTPUT + 1, at::END);
+    assert_eq!(epochs(in_the_step), fault(at::END, Fault::OutputInLoop { port: 4 }));
+}
+
 #[test]
 fn steps_are_begun_and_counted() {
     let change = |d: &mut PlanData| d.instructions[at::LOOP].a = 4;

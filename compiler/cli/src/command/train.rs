@@ -107,16 +107,13 @@ impl Train {
             0 => None,
             _ => Validation::new(&plan.plan(), &arrays, &self.data)?,
         };
-        let stopping = || validation.as_ref().map(|_| EarlyStopping::new(self.patience));
-
         let clear = ui.wait("training in the clear", || {
             clear::train(&compiled, &plan.plan(), &tensors)
         })?;
         show(&clear.range_warnings(), &source, &ui);
-        let mut clear_stopping = stopping();
-        let clear_epoch = clear.stop(validation.as_ref(), clear_stopping.as_mut());
+        let mut stopping = EarlyStopping::new(self.patience);
+        let clear_epoch = clear.stop(validation.as_ref(), &mut stopping);
 
-        let mut encrypted_stopping = stopping();
         let encrypted = Encrypted {
             plan: &plan,
             tensors: &tensors,
@@ -126,9 +123,14 @@ impl Train {
             },
             folder: folder.as_ref(),
             checkpoint_every: self.checkpoint_every,
-            stopping: validation.as_ref().zip(encrypted_stopping.as_mut()),
+            validation: validation.as_ref(),
+            patience: self.patience,
         };
-        let Trained { results, report: run } = encrypted.run(&mut seconds, &mut progress)?;
+        let Trained {
+            results,
+            report: run,
+            measures,
+        } = encrypted.run(&mut seconds, &mut progress)?;
         // The epoch that the weights are of, to be compared with the same in the clear.
         let epoch = run.best_epoch.or(run.epochs.checked_sub(1)).unwrap_or(0) as usize;
 
@@ -143,8 +145,8 @@ impl Train {
                 run: run.epochs,
                 best: epoch as u32 + 1,
                 best_clear: clear_epoch as u32 + 1,
-                validation: encrypted_stopping.map_or_else(Vec::new, |stopping| stopping.measures().to_vec()),
-                validation_clear: clear_stopping.map_or_else(Vec::new, |stopping| stopping.measures().to_vec()),
+                validation: measures,
+                validation_clear: stopping.measures().to_vec(),
             }),
             seconds_per_step: super::run::seconds_per_step(&run),
             predicted_seconds_per_step: report.seconds_per_step,

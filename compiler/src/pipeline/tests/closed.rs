@@ -154,6 +154,86 @@ fn plans_of_closed_loops_compute_what_the_reference_does() {
     }
 }
 
+/// A graph closed with epochs, and the same with its loop rolled.
+fn in_epochs(text: &str, steps: u32, epoch: u32) -> (Graph, Graph) {
+    let source = Source::new("test.loom", text);
+    let graph = sema::check(&source, &Options::default(), &mut Diagnostics::new()).expect("valid");
+    let exact = grad::differentiate(&graph).expect("differentiable");
+    let options = Options {
+        steps_per_epoch: Some(epoch),
+        ..Options::default()
+    };
+    let closed = flatten(&exact, steps, &options).expect("approximable").0;
+    crate::ir::verify(&closed).expect("valid");
+    (closed, exact)
+}
+
+#[test]
+fn plans_of_epochs_hand_out_what_the_reference_does_after_each() {
+    for (epochs, epoch) in [(1, 3), (3, 1), (3, 2)] {
+        let (graph, exact) = in_epochs(SUMS, epochs * epoch, epoch);
+        let (packed, plan) = planned(&graph, &closed_options(7));
+        let outputs = run_plan(&packed, &plan);
+        let slots = run_slots(&packed);
+        let tiles = outputs.len() / epochs as usize;
+        assert_eq!(slots.len(), outputs.len());
+        for number in 0..epochs as usize {
+            for outputs in [&outputs, &slots] {
+                let outputs = outputs[number * tiles..][..tiles].to_vec();
+                let difference = difference_after(&graph, &packed, &outputs, Some(number));
+                assert!(difference < 1e-9, "{epochs} of {epoch}: {difference}");
+            }
+        }
+        // Loops around loops: nothing is encoded in a step, and each epoch ends with a checkpoint.
+        let ops: Vec<Op> = plan.instructions.iter().map(|i| i.op).collect();
+        let start = ops.iter().position(|&op| op == Op::Loop).expect("a loop");
+        assert_eq!(ops[start..start + 3], [Op::Loop, Op::Loop, Op::Step]);
+        let trips = [0, 1].map(|inner| plan.instructions[start + inner].a);
+        assert_eq!(trips, [epochs, epoch]);
+        let inner_end = ops.iter().position(|&op| op == Op::End).expect("its end");
+        assert_eq!(ops[inner_end - 1], Op::Checkpoint);
+        assert!(!ops[start..inner_end].contains(&Op::Encode));
+        assert_eq!(ops[ops.len() - 3..], [Op::Epoch, Op::Checkpoint, Op::End]);
+        assert_eq!(plan.parameters.steps, epochs * epoch);
+
+        // The rolled loop means the same.
+        let sources = Sources::of(&packed);
+        let names = sources.ranges.keys();
+        let inputs = names.map(|name| (name.clone(), sources.elements(name, 0).expect("known")));
+        let inputs: BTreeMap<_, _> = inputs.collect();
+        let run = |graph: &Graph, length: Length| {
+            let mut batches = |name: &str, step: usize| sources.elements(name, step);
+            Reference::new(graph).run(&inputs, &mut batches, length).expect("interpretable")
+        };
+        let [rolled, closed] = [
+            run(&exact, Length { steps: epoch as usize, epochs: epochs as usize }),
+            run(&graph, Length { steps: 1, epochs: 1 }),
+        ];
+        assert_eq!((rolled.epochs.len(), closed.epochs.len()), (epochs as usize, epochs as usize));
+        for (rolled, closed) in rolled.epochs.iter().zip(&closed.epochs) {
+            assert!(rolled.keys().eq(closed.keys()));
+            for (a, b) in rolled.values().zip(closed.values()) {
+                let differences = a.values.iter().zip(&b.values).map(|(a, b)| (a - b).abs() / (1.0 + a.abs()));
+                assert!(differences.fold(0.0, f64::max) < 1e-12);
+            }
+        }
+    }
+}
+
+#[test]
+fn steps_that_do_not_fill_their_epochs_are_refused() {
+    let source = Source::new("test.loom", SUMS);
+    for steps in [None, Some(5)] {
+        let options = Options {
+            steps,
+            steps_per_epoch: Some(2),
+            ..closed_options(7)
+        };
+        let refusal = compile(&source, &options).expect_err("no whole epochs");
+        assert_eq!(refusal.0[0].code, Code::Option);
+    }
+}
+
 /// A swap of two states: what is written must not be read in the same round.
 #[test]
 fn states_are_written_after_they_are_read() {

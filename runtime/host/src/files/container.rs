@@ -24,15 +24,18 @@ pub(crate) enum Kind {
     Outputs = 4,
     /// What a run needs to go on where it was.
     Checkpoint = 5,
+    /// What the key holder says after an epoch.
+    Answer = 6,
 }
 
 impl Kind {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::SecretKey,
         Self::EvaluationKeys,
         Self::Inputs,
         Self::Outputs,
         Self::Checkpoint,
+        Self::Answer,
     ];
 
     /// What people call it.
@@ -43,6 +46,7 @@ impl Kind {
             Self::Inputs => "encrypted inputs",
             Self::Outputs => "encrypted outputs",
             Self::Checkpoint => "a checkpoint",
+            Self::Answer => "the key holder's answer",
         }
     }
 

@@ -146,9 +146,9 @@ impl Clear {
     }
 
     /// The epoch, from 0, that the exact training ends with by the rule of the encrypted one.
-    pub fn stop(&self, validation: Option<&Validation>, stopping: Option<&mut EarlyStopping>) -> usize {
+    pub fn stop(&self, validation: Option<&Validation>, stopping: &mut EarlyStopping) -> usize {
         let last = self.exact.0.len() - 1;
-        let Some((validation, stopping)) = validation.zip(stopping) else {
+        let Some(validation) = validation else {
             return last;
         };
         for measure in self.exact.0.iter().map_while(|results| validation.measure_clear(results)) {
