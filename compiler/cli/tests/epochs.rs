@@ -16,7 +16,7 @@ const GRAPH: &str = "graph head {
     input x_val: secret [32, 4] in [-1, 1];
     state w: secret [4] in [-64, 64] = 0;
     train {
-        step { update w = w + 0.05 * (transpose(x) @ (y - 0.5)); }
+        step { update w = w + 0.075 * (transpose(x) @ (y - 0.5)); }
         epoch { reveal validation = x_val @ w; }
     }
     output w;
