@@ -8,7 +8,8 @@ use crate::analysis::cost::{Cost, CostModel, Shape};
 use crate::analysis::noise::{self, NoiseModel};
 use crate::analysis::rotation;
 use crate::diagnostic::{Code, Diagnostic};
-use crate::ir::Graph;
+use crate::dialect::slot::Vectors;
+use crate::ir::{Graph, Opcode};
 use crate::pass::layout::Packed;
 use crate::pass::lower_ckks::{self, PortLevels, top_level};
 use crate::pass::{bootstrap, levels};
@@ -19,7 +20,7 @@ pub const KEY_BUDGET_BYTES: u64 = 6_000_000_000;
 /// Of parameters within this factor of the fastest, the most precise are taken.
 const SLACK: f64 = 1.03;
 /// Most primes of a plan.
-const MOST_PRIMES: usize = 64;
+pub const MOST_PRIMES: usize = 64;
 /// Predicted errors are this many times the estimate, so that they bound what is measured: an error that reaches an output
 /// by several ways adds up with one sign there, where the estimate takes the ways as independent.
 const MARGIN: f64 = 3.0;
@@ -238,6 +239,54 @@ pub fn place(
     let levels = levels::run(&graph, output_level, 0);
     debug_assert_eq!(levels.iter().flatten().max(), Some(&chain.top()));
     Some(Placed { graph, levels, chain })
+}
+
+/// Digits that the price of a bootstrap is reckoned with.
+const DIGITS: u32 = 4;
+
+/// What a bootstrap that leaves `left` levels takes without encoding its plaintexts, and the model that says so. Errors:
+/// E-DEPTH if no secure chain is so long.
+pub fn bootstrap_seconds(space: &Space, left: u32) -> Result<(CostModel, f64), Diagnostic> {
+    let refuse = || {
+        Diagnostic::new(
+            Code::Depth,
+            format!("bootstraps that leave {left} levels do not fit ring degree 2^{}", space.log_n),
+        )
+        .remedy("a larger ring, or fewer steps")
+    };
+    let space = Space {
+        bootstrapping: Bootstrapping {
+            usable: left,
+            ..space.bootstrapping
+        },
+        ..space.clone()
+    };
+    let mut vectors = Vectors::new("bootstrap", 1 << (space.log_n - 1));
+    let x = vectors.input(0, 0, None);
+    let y = vectors.bootstrap(x, 1.0);
+    vectors.output(1, 0, y);
+    let limit_bits = prime_bits(space.word_bits);
+    let log_scale = space.log_scale.unwrap_or(BOOTSTRAPPED_LOG_SCALE);
+    let placed = place(&vectors.graph, &space, log_scale, f64::from(limit_bits), 0).ok_or_else(refuse)?;
+    let bits = placed.chain.bits() + f64::from(limit_bits);
+    let allowed = largest_modulus_bits(space.log_n).map_or(0.0, f64::from);
+    if bits > allowed && !space.toy {
+        return Err(refuse());
+    }
+    let digit_limbs = (placed.chain.top() + 1).div_ceil(DIGITS);
+    let shape = Shape {
+        log_n: space.log_n,
+        special: digit_limbs + 1,
+        digit_limbs,
+    };
+    let model = CostModel::new(&space.target, shape, limit_bits);
+    let (ckks, _) = lower_ckks::run(&placed.graph, 2, &placed.levels, &placed.chain, 0);
+    let ops = ckks.walk().into_iter().map(|op| ckks.op(op));
+    let seconds = ops
+        .filter(|op| op.opcode != Opcode::CkksEncode)
+        .map(|op| model.op(&ckks, op))
+        .sum();
+    Ok((model, seconds))
 }
 
 fn at_scale(packed: &Packed, space: &Space, log_scale: u32, limit_bits: u32) -> Vec<Choice> {

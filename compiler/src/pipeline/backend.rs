@@ -8,8 +8,8 @@ use crate::params::search::{self, Choice, KEY_BUDGET_BYTES, Placed, Space};
 use crate::params::security::largest_modulus_bits;
 use crate::params::{Bootstrapping, prime_bits};
 use crate::pass::layout::{self, Axes, Frame, Packed, Radix};
-use crate::pass::levels;
 use crate::pass::lower_ckks::{self, top_level};
+use crate::pass::placement::{self, Setting};
 
 /// Largest ring degree that is tried when none is asked for.
 pub const LARGEST_LOG_N: u32 = 16;
@@ -19,6 +19,8 @@ const RING_DEGREES: std::ops::RangeInclusive<u32> = 11..=LARGEST_LOG_N;
 /// Scale and digits that layouts are compared with; all layouts share them, so that only layouts differ.
 const COMPARED_LOG_SCALE: u32 = 36;
 const COMPARED_DIGITS: u32 = 4;
+/// Levels that a bootstrap leaves.
+const USABLE: u32 = 14;
 /// Rotations are first summed two bits at a time: about half the decompositions of one bit at a time.
 const FIRST_RADIX: Radix = Radix {
     cyclic: 2,
@@ -68,15 +70,16 @@ fn space(options: &Options, log_n: u32) -> Space {
     }
 }
 
-/// The fastest lowering over ring degrees, layouts, radices of rotation sums and parameters.
-pub fn lower(graph: &Graph, options: &Options) -> Result<Lowered, Diagnostic> {
+/// The fastest lowering over ring degrees, layouts, radices of rotation sums and parameters. Only with `refreshing` may
+/// it place bootstraps that the program does not ask for.
+pub fn lower(graph: &Graph, options: &Options, refreshing: bool) -> Result<Lowered, Diagnostic> {
     if let Some(log_n) = options.log_n {
-        return at_degree(graph, options, log_n);
+        return at_degree(graph, options, log_n, refreshing);
     }
     let mut best: Option<Lowered> = None;
     let mut refusal = None;
     for log_n in RING_DEGREES {
-        match at_degree(graph, options, log_n) {
+        match at_degree(graph, options, log_n, refreshing) {
             Ok(lowered) => {
                 // A larger ring never makes up for twice the work; a smaller modulus does not exist.
                 let precise = |lowered: &Lowered| lowered.choice.is_precise;
@@ -98,17 +101,26 @@ pub fn lower(graph: &Graph, options: &Options) -> Result<Lowered, Diagnostic> {
     })
 }
 
-fn at_degree(graph: &Graph, options: &Options, log_n: u32) -> Result<Lowered, Diagnostic> {
+fn at_degree(
+    graph: &Graph,
+    options: &Options,
+    log_n: u32,
+    refreshing: bool,
+) -> Result<Lowered, Diagnostic> {
     let axes = Axes::unify(graph)?;
     let space = space(options, log_n);
+    let placing = if refreshing { Some(Placing::new(&space)?) } else { None };
     let mut compared: Vec<(LayoutAlternative, Frame)> = Vec::new();
-    let mut open = None;
+    let mut refusal = None;
     for frame in Frame::enumerate(&axes, 1 << (log_n - 1)) {
-        let packed = layout::run(graph, &axes, &frame, FIRST_RADIX)?;
-        if let Some(port) = levels::open_state(&packed.graph, space.bootstrapping.to_coefficients) {
-            open.get_or_insert(not_closed(&packed, port));
-            continue;
-        }
+        let packed = match lay_out(graph, &axes, &frame, FIRST_RADIX, placing.as_ref()) {
+            Ok(packed) => packed,
+            Err(other) if matches!(other.code, Code::Depth | Code::Range) => {
+                refusal.get_or_insert(other);
+                continue;
+            }
+            Err(other) => return Err(other),
+        };
         if compared.is_empty() {
             check_depth(&packed, &space)?;
         }
@@ -124,13 +136,13 @@ fn at_degree(graph: &Graph, options: &Options, log_n: u32) -> Result<Lowered, Di
                 format!("no chain of primes fits ring degree 2^{log_n}"),
             )
         };
-        return Err(open.unwrap_or_else(no_chain));
+        return Err(refusal.unwrap_or_else(no_chain));
     };
     // Which radix is best hardly depends on the scale, so one is enough to compare them, unless keys become too large.
-    let mut packed = best_radix(graph, &axes, frame, &space, compared_log_scale(&space))?;
+    let mut packed = best_radix(graph, &axes, frame, &space, compared_log_scale(&space), placing.as_ref())?;
     let mut choice = search::run(&packed, &space)?;
     if choice.key_bytes > KEY_BUDGET_BYTES {
-        packed = best_radix(graph, &axes, frame, &space, choice.chain.log_scale)?;
+        packed = best_radix(graph, &axes, frame, &space, choice.chain.log_scale, placing.as_ref())?;
         choice = search::run(&packed, &space)?;
     }
     let alternatives = compared.into_iter().map(|(alternative, _)| alternative).collect();
@@ -141,22 +153,52 @@ fn at_degree(graph: &Graph, options: &Options, log_n: u32) -> Result<Lowered, Di
     })
 }
 
-/// Why a closed loop cannot be: a state comes back with less room than it went in.
-fn not_closed(packed: &Packed, port: u32) -> Diagnostic {
-    let port = &packed.ports[port as usize];
-    Diagnostic::new(
-        Code::Carry,
-        format!(
-            "the state `{}` comes back from a step at a lower level",
-            port.name
-        ),
-    )
-    .label(port.span, "carried from step to step")
-    .note("one compiled step serves for all steps, so it must give back what it took")
-    .remedy(format!(
-        "refresh it in the step: `update {0} = bootstrap(…);`",
-        port.name
-    ))
+/// What it takes to place bootstraps at a ring degree.
+struct Placing {
+    floor: u32,
+    usable: u32,
+    model: CostModel,
+    bootstrap: f64,
+}
+
+impl Placing {
+    /// Errors: E-DEPTH if no bootstrap fits the ring degree.
+    fn new(space: &Space) -> Result<Self, Diagnostic> {
+        let floor = space.bootstrapping.to_coefficients;
+        let (model, bootstrap) = search::bootstrap_seconds(space, USABLE)?;
+        Ok(Self {
+            floor,
+            usable: floor + USABLE,
+            model,
+            bootstrap,
+        })
+    }
+}
+
+/// A graph laid out in a frame, with bootstraps where levels run out.
+fn lay_out(
+    graph: &Graph,
+    axes: &Axes,
+    frame: &Frame,
+    radix: Radix,
+    placing: Option<&Placing>,
+) -> Result<Packed, Diagnostic> {
+    let packed = layout::run(graph, axes, frame, radix)?;
+    let Some(placing) = placing else {
+        return Ok(packed);
+    };
+    let setting = Setting {
+        floor: placing.floor,
+        usable: placing.usable,
+        lowest: 0,
+        period: frame.period,
+        model: &placing.model,
+        bootstrap: placing.bootstrap,
+    };
+    if !placement::needed(&packed.graph, &setting) {
+        return Ok(packed);
+    }
+    Ok(placement::run(&packed, &setting)?.packed)
 }
 
 /// The graph laid out with the radix whose keys are within their budget, or nearest to it, and that is fastest.
@@ -166,10 +208,11 @@ fn best_radix(
     frame: &Frame,
     space: &Space,
     log_scale: u32,
+    placing: Option<&Placing>,
 ) -> Result<Packed, Diagnostic> {
     let mut best: Option<((u64, f64), Packed)> = None;
     for radix in radices() {
-        let packed = layout::run(graph, axes, frame, radix)?;
+        let packed = lay_out(graph, axes, frame, radix, placing)?;
         // With the scale given, a program that does not fit is compared too: another radix does not change that.
         let given = Space {
             log_scale: Some(log_scale),
@@ -229,6 +272,13 @@ fn radices() -> impl Iterator<Item = Radix> {
 fn check_depth(packed: &Packed, space: &Space) -> Result<(), Diagnostic> {
     let smallest = search::smallest_log_scale(space.word_bits);
     let (_, top) = top_level(&packed.graph, 0);
+    if top as usize >= search::MOST_PRIMES {
+        return Err(Diagnostic::new(
+            Code::Depth,
+            format!("{top} levels are more than a plan may have"),
+        )
+        .remedy("train fewer steps, or use polynomials of lower degree"));
+    }
     let bits = (top + 1) * space.log_scale.unwrap_or(smallest);
     match largest_modulus_bits(space.log_n) {
         Some(allowed) if bits > allowed && !space.toy => Err(Diagnostic::new(
