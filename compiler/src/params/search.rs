@@ -8,10 +8,10 @@ use crate::analysis::cost::{Cost, CostModel, Shape};
 use crate::analysis::noise::{self, NoiseModel};
 use crate::analysis::rotation;
 use crate::diagnostic::{Code, Diagnostic};
-use crate::dialect::slot::Vectors;
-use crate::ir::{Graph, Opcode};
+use crate::ir::Graph;
 use crate::pass::layout::Packed;
 use crate::pass::lower_ckks::{self, PortLevels, top_level};
+use crate::pass::placement::Setting;
 use crate::pass::{bootstrap, levels};
 use crate::target::Target;
 
@@ -49,6 +49,15 @@ pub struct Space {
     pub target: Target,
     /// How programs with bootstraps do it.
     pub bootstrapping: Bootstrapping,
+    /// How the compiler places bootstraps, if it may.
+    pub placement: Option<Setting>,
+}
+
+impl Space {
+    /// The scale, if it is given, or that of programs with bootstraps.
+    pub fn bootstrapped_log_scale(&self) -> u32 {
+        self.log_scale.unwrap_or(BOOTSTRAPPED_LOG_SCALE)
+    }
 }
 
 /// Parameters and the program lowered with them.
@@ -62,10 +71,8 @@ pub struct Choice {
     pub digit_limbs: u32,
     /// 0 for a toy whose modulus is too large.
     pub security_bits: u16,
-    /// Coefficients that are not zero of the ephemeral secret of bootstraps; 0 without bootstraps.
-    pub ephemeral_weight: u32,
-    /// log2 of a bound on the probability that a bootstrap fails; 0 without bootstraps.
-    pub bootstrap_log2_failure: f64,
+    /// How it bootstraps, if it does.
+    pub bootstrapping: Option<Bootstrapping>,
     /// The program.
     pub ckks: Graph,
     /// Levels of the ports.
@@ -91,6 +98,13 @@ impl Choice {
                 .iter()
                 .map(|&prime| (prime as f64).log2())
                 .sum::<f64>()
+    }
+
+    /// log2 of a bound on the probability that a bootstrap of the program fails, as if every slot were used and complex; 0
+    /// without bootstraps.
+    pub fn bootstrap_log2_failure(&self) -> f64 {
+        self.bootstrapping
+            .map_or(0.0, |bootstrapping| bootstrapping.log2_failure(self.chain.log_n - 1, true))
     }
 }
 
@@ -241,54 +255,6 @@ pub fn place(
     Some(Placed { graph, levels, chain })
 }
 
-/// Digits that the price of a bootstrap is reckoned with.
-const DIGITS: u32 = 4;
-
-/// What a bootstrap that leaves `left` levels takes without encoding its plaintexts, and the model that says so. Errors:
-/// E-DEPTH if no secure chain is so long.
-pub fn bootstrap_seconds(space: &Space, left: u32) -> Result<(CostModel, f64), Diagnostic> {
-    let refuse = || {
-        Diagnostic::new(
-            Code::Depth,
-            format!("bootstraps that leave {left} levels do not fit ring degree 2^{}", space.log_n),
-        )
-        .remedy("a larger ring, or fewer steps")
-    };
-    let space = Space {
-        bootstrapping: Bootstrapping {
-            usable: left,
-            ..space.bootstrapping
-        },
-        ..space.clone()
-    };
-    let mut vectors = Vectors::new("bootstrap", 1 << (space.log_n - 1));
-    let x = vectors.input(0, 0, None);
-    let y = vectors.bootstrap(x, 1.0);
-    vectors.output(1, 0, y);
-    let limit_bits = prime_bits(space.word_bits);
-    let log_scale = space.log_scale.unwrap_or(BOOTSTRAPPED_LOG_SCALE);
-    let placed = place(&vectors.graph, &space, log_scale, f64::from(limit_bits), 0).ok_or_else(refuse)?;
-    let bits = placed.chain.bits() + f64::from(limit_bits);
-    let allowed = largest_modulus_bits(space.log_n).map_or(0.0, f64::from);
-    if bits > allowed && !space.toy {
-        return Err(refuse());
-    }
-    let digit_limbs = (placed.chain.top() + 1).div_ceil(DIGITS);
-    let shape = Shape {
-        log_n: space.log_n,
-        special: digit_limbs + 1,
-        digit_limbs,
-    };
-    let model = CostModel::new(&space.target, shape, limit_bits);
-    let (ckks, _) = lower_ckks::run(&placed.graph, 2, &placed.levels, &placed.chain, 0);
-    let ops = ckks.walk().into_iter().map(|op| ckks.op(op));
-    let seconds = ops
-        .filter(|op| op.opcode != Opcode::CkksEncode)
-        .map(|op| model.op(&ckks, op))
-        .sum();
-    Ok((model, seconds))
-}
-
 fn at_scale(packed: &Packed, space: &Space, log_scale: u32, limit_bits: u32) -> Vec<Choice> {
     let (output_level, base_bits) = base(packed, log_scale, limit_bits);
     let Some(Placed { graph, levels, chain }) =
@@ -300,12 +266,6 @@ fn at_scale(packed: &Packed, space: &Space, log_scale: u32, limit_bits: u32) -> 
     let bootstraps = bootstrap::needed(&packed.graph);
     let (ckks, port_levels) = lower_ckks::run(&graph, packed.ports.len(), &levels, &chain, output_level);
     let keys = rotation::keys(&ckks, space.log_n);
-    // As if every slot were used and complex: a bound for all bootstraps of the program.
-    let bootstrap_log2_failure = if bootstraps {
-        space.bootstrapping.log2_failure(space.log_n - 1, true).min(0.0)
-    } else {
-        0.0
-    };
     let input_ranges: Vec<(f64, f64)> = packed
         .ports
         .iter()
@@ -347,8 +307,7 @@ fn at_scale(packed: &Packed, space: &Space, log_scale: u32, limit_bits: u32) -> 
         choices.push(Choice {
             digit_limbs,
             security_bits: 0,
-            bootstrap_log2_failure,
-            ephemeral_weight: if bootstraps { space.bootstrapping.weight } else { 0 },
+            bootstrapping: bootstraps.then_some(space.bootstrapping),
             key_bytes: keys
                 .iter()
                 .map(|key| words.key(key) * u64::from(space.word_bits) / 8)

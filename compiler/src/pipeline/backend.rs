@@ -7,6 +7,7 @@ use crate::options::Options;
 use crate::params::search::{self, Choice, KEY_BUDGET_BYTES, Placed, Space};
 use crate::params::security::largest_modulus_bits;
 use crate::params::{Bootstrapping, prime_bits};
+use crate::pass::bootstrap;
 use crate::pass::layout::{self, Axes, Frame, Packed, Radix};
 use crate::pass::lower_ckks::{self, top_level};
 use crate::pass::placement::{self, Setting};
@@ -19,8 +20,13 @@ const RING_DEGREES: std::ops::RangeInclusive<u32> = 11..=LARGEST_LOG_N;
 /// Scale and digits that layouts are compared with; all layouts share them, so that only layouts differ.
 const COMPARED_LOG_SCALE: u32 = 36;
 const COMPARED_DIGITS: u32 = 4;
-/// Levels that a bootstrap leaves.
-const USABLE: u32 = 14;
+/// Levels that bootstraps leave while layouts are compared.
+const COMPARED_LEFT: u32 = 10;
+/// Fewest and most levels that they may leave.
+const LEAST_LEFT: u32 = 4;
+const MOST_LEFT: u32 = 16;
+/// Ways to bootstrap that are worked out in full.
+const FINALISTS: usize = 3;
 /// Rotations are first summed two bits at a time: about half the decompositions of one bit at a time.
 const FIRST_RADIX: Radix = Radix {
     cyclic: 2,
@@ -67,6 +73,7 @@ fn space(options: &Options, log_n: u32) -> Space {
         toy: options.insecure_toy,
         target: options.target.clone(),
         bootstrapping: Bootstrapping::STANDARD,
+        placement: None,
     }
 }
 
@@ -108,12 +115,14 @@ fn at_degree(
     refreshing: bool,
 ) -> Result<Lowered, Diagnostic> {
     let axes = Axes::unify(graph)?;
-    let space = space(options, log_n);
-    let placing = if refreshing { Some(Placing::new(&space)?) } else { None };
+    let mut space = space(options, log_n);
+    if refreshing {
+        space.placement = Some(Setting::new(&space, space.bootstrapping, COMPARED_LEFT)?);
+    }
     let mut compared: Vec<(LayoutAlternative, Frame)> = Vec::new();
     let mut refusal = None;
     for frame in Frame::enumerate(&axes, 1 << (log_n - 1)) {
-        let packed = match lay_out(graph, &axes, &frame, FIRST_RADIX, placing.as_ref()) {
+        let packed = match lay_out(graph, &axes, &frame, FIRST_RADIX, &space) {
             Ok(packed) => packed,
             Err(other) if matches!(other.code, Code::Depth | Code::Range) => {
                 refusal.get_or_insert(other);
@@ -138,13 +147,23 @@ fn at_degree(
         };
         return Err(refusal.unwrap_or_else(no_chain));
     };
-    // Which radix is best hardly depends on the scale, so one is enough to compare them, unless keys become too large.
-    let mut packed = best_radix(graph, &axes, frame, &space, compared_log_scale(&space), placing.as_ref())?;
-    let mut choice = search::run(&packed, &space)?;
-    if choice.key_bytes > KEY_BUDGET_BYTES {
-        packed = best_radix(graph, &axes, frame, &space, choice.chain.log_scale, placing.as_ref())?;
-        choice = search::run(&packed, &space)?;
+    let mut best: Option<(Packed, Choice)> = None;
+    let mut refusal = None;
+    for space in refreshes(graph, &axes, frame, &space)? {
+        match in_frame(graph, &axes, frame, &space) {
+            Ok((packed, choice)) => {
+                let key = |choice: &Choice| {
+                    (!choice.is_precise, choice.key_bytes > KEY_BUDGET_BYTES, choice.cost.seconds)
+                };
+                if best.as_ref().is_none_or(|(_, best)| key(&choice) < key(best)) {
+                    best = Some((packed, choice));
+                }
+            }
+            Err(other) => drop(refusal.get_or_insert(other)),
+        }
     }
+    let no_choice = || Diagnostic::new(Code::Depth, "no way to bootstrap fits the program");
+    let (packed, choice) = best.ok_or_else(|| refusal.unwrap_or_else(no_choice))?;
     let alternatives = compared.into_iter().map(|(alternative, _)| alternative).collect();
     Ok(Lowered {
         packed,
@@ -153,25 +172,68 @@ fn at_degree(
     })
 }
 
-/// What it takes to place bootstraps at a ring degree.
-struct Placing {
-    floor: u32,
-    usable: u32,
-    model: CostModel,
-    bootstrap: f64,
+/// A frame's best radix and parameters.
+fn in_frame(
+    graph: &Graph,
+    axes: &Axes,
+    frame: &Frame,
+    space: &Space,
+) -> Result<(Packed, Choice), Diagnostic> {
+    // Which radix is best hardly depends on the scale, so one is enough to compare them, unless keys become too large.
+    let mut packed = best_radix(graph, axes, frame, space, compared_log_scale(space))?;
+    let mut choice = search::run(&packed, space)?;
+    if choice.key_bytes > KEY_BUDGET_BYTES {
+        packed = best_radix(graph, axes, frame, space, choice.chain.log_scale)?;
+        choice = search::run(&packed, space)?;
+    }
+    Ok((packed, choice))
 }
 
-impl Placing {
-    /// Errors: E-DEPTH if no bootstrap fits the ring degree.
-    fn new(space: &Space) -> Result<Self, Diagnostic> {
-        let floor = space.bootstrapping.to_coefficients;
-        let (model, bootstrap) = search::bootstrap_seconds(space, USABLE)?;
-        Ok(Self {
-            floor,
-            usable: floor + USABLE,
-            model,
-            bootstrap,
-        })
+/// The ways to bootstrap that are worth a closer look, by predicted time of the program with the bootstraps that each
+/// asks for; just the space itself for a program without bootstraps.
+fn refreshes(graph: &Graph, axes: &Axes, frame: &Frame, space: &Space) -> Result<Vec<Space>, Diagnostic> {
+    let Some(compared) = &space.placement else {
+        return Ok(vec![space.clone()]);
+    };
+    let plain = layout::run(graph, axes, frame, FIRST_RADIX)?;
+    if !bootstrap::needed(&plain.graph) && !placement::needed(&plain.graph, compared) {
+        let space = Space {
+            placement: None,
+            ..space.clone()
+        };
+        return Ok(vec![space]);
+    }
+    let attempt = |bootstrapping: Bootstrapping, left: u32| -> Result<(f64, u32, Space), Diagnostic> {
+        let setting = Setting::new(space, bootstrapping, left)?;
+        let seconds = placement::run(&plain, frame.period, &setting)?.seconds;
+        let space = Space {
+            bootstrapping,
+            placement: Some(setting),
+            ..space.clone()
+        };
+        Ok((seconds, left, space))
+    };
+    let best = |mut tried: Vec<(f64, u32, Space)>| {
+        tried.sort_by(|(a, ..), (b, ..)| a.total_cmp(b));
+        tried.truncate(FINALISTS);
+        tried
+    };
+    let mut refusal = None;
+    let keep = |tried: Result<_, Diagnostic>| tried.map_err(|other| refusal = Some(other)).ok();
+    let lefts = LEAST_LEFT..=MOST_LEFT;
+    let tried = best(
+        lefts
+            .map(|left| attempt(space.bootstrapping, left))
+            .filter_map(keep)
+            .collect(),
+    );
+    let others = tried.iter().flat_map(|(_, left, _)| {
+        Bootstrapping::alternatives().filter_map(|other| attempt(other, *left).ok())
+    });
+    let tried = best(tried.iter().cloned().chain(others).collect());
+    match refusal {
+        Some(refusal) if tried.is_empty() => Err(refusal),
+        _ => Ok(tried.into_iter().map(|(.., space)| space).collect()),
     }
 }
 
@@ -181,24 +243,15 @@ fn lay_out(
     axes: &Axes,
     frame: &Frame,
     radix: Radix,
-    placing: Option<&Placing>,
+    space: &Space,
 ) -> Result<Packed, Diagnostic> {
     let packed = layout::run(graph, axes, frame, radix)?;
-    let Some(placing) = placing else {
-        return Ok(packed);
-    };
-    let setting = Setting {
-        floor: placing.floor,
-        usable: placing.usable,
-        lowest: 0,
-        period: frame.period,
-        model: &placing.model,
-        bootstrap: placing.bootstrap,
-    };
-    if !placement::needed(&packed.graph, &setting) {
-        return Ok(packed);
+    match &space.placement {
+        Some(setting) if placement::needed(&packed.graph, setting) => {
+            Ok(placement::run(&packed, frame.period, setting)?.packed)
+        }
+        _ => Ok(packed),
     }
-    Ok(placement::run(&packed, &setting)?.packed)
 }
 
 /// The graph laid out with the radix whose keys are within their budget, or nearest to it, and that is fastest.
@@ -208,11 +261,10 @@ fn best_radix(
     frame: &Frame,
     space: &Space,
     log_scale: u32,
-    placing: Option<&Placing>,
 ) -> Result<Packed, Diagnostic> {
     let mut best: Option<((u64, f64), Packed)> = None;
     for radix in radices() {
-        let packed = lay_out(graph, axes, frame, radix, placing)?;
+        let packed = lay_out(graph, axes, frame, radix, space)?;
         // With the scale given, a program that does not fit is compared too: another radix does not change that.
         let given = Space {
             log_scale: Some(log_scale),

@@ -16,36 +16,22 @@
 //! %3 = slot.mul %2, %2
 //! ```
 
+mod explain;
+mod insert;
 mod problem;
+mod setting;
 mod solve;
 
 use crate::analysis::bounds;
-use crate::analysis::cost::CostModel;
 use crate::diagnostic::{Code, Diagnostic};
-use crate::dialect::slot::{Vectors, takes_level};
-use crate::ir::{Builder, Graph, OpData, Opcode, Type, Value};
+use crate::ir::Graph;
 use crate::pass::layout::Packed;
 use crate::pass::levels;
 use crate::source::Span;
+use insert::Inserter;
 use problem::reduce;
-use solve::Solution;
-
-/// What a program has to make do with.
-#[derive(Clone, Debug)]
-pub struct Setting<'a> {
-    /// Lowest level at which a value can be refreshed.
-    pub floor: u32,
-    /// Level at which it comes back.
-    pub usable: u32,
-    /// Level of outputs.
-    pub lowest: u32,
-    /// Slots after which vectors repeat.
-    pub period: u32,
-    /// Time of operations.
-    pub model: &'a CostModel,
-    /// Seconds of a bootstrap.
-    pub bootstrap: f64,
-}
+pub use explain::{Refreshed, explain};
+pub use setting::Setting;
 
 /// A program with its bootstraps, and what was found out.
 #[derive(Clone, Debug)]
@@ -59,7 +45,7 @@ pub struct Placement {
 }
 
 /// Whether a program does not come through without (more) bootstraps.
-pub fn needed(graph: &Graph, setting: &Setting<'_>) -> bool {
+pub fn needed(graph: &Graph, setting: &Setting) -> bool {
     levels::open_state(graph, setting.floor).is_some()
         || levels::run(graph, setting.lowest, setting.floor)
             .into_iter()
@@ -67,8 +53,8 @@ pub fn needed(graph: &Graph, setting: &Setting<'_>) -> bool {
             .any(|level| level > setting.usable)
 }
 
-/// Places bootstraps. Errors: E-RANGE if there are only values left without bounds, E-DEPTH if nothing helps.
-pub fn run(packed: &Packed, setting: &Setting<'_>) -> Result<Placement, Diagnostic> {
+/// Places bootstraps in a program whose vectors repeat after `period` slots. Errors: E-RANGE if there are only values left without bounds, E-DEPTH if nothing helps.
+pub fn run(packed: &Packed, period: u32, setting: &Setting) -> Result<Placement, Diagnostic> {
     let ports: Vec<Option<f64>> = packed.ports.iter().map(|port| port.bound()).collect();
     let bounds = bounds::derive(&packed.graph, &ports);
     let reduced = reduce(&packed.graph, &bounds, setting, false);
@@ -84,13 +70,15 @@ pub fn run(packed: &Packed, setting: &Setting<'_>) -> Result<Placement, Diagnost
     let inserter = Inserter {
         graph: &packed.graph,
         setting,
+        period,
         refreshed: &refreshed,
+        bounds: &bounds,
         states: &reduced.states,
         solution: &solution,
     };
     Ok(Placement {
         packed: Packed {
-            graph: inserter.run(&bounds),
+            graph: inserter.run(),
             ports: packed.ports.clone(),
         },
         seconds: solution.seconds,
@@ -98,87 +86,8 @@ pub fn run(packed: &Packed, setting: &Setting<'_>) -> Result<Placement, Diagnost
     })
 }
 
-struct Inserter<'a> {
-    graph: &'a Graph,
-    setting: &'a Setting<'a>,
-    refreshed: &'a [bool],
-    states: &'a [i64],
-    solution: &'a Solution,
-}
-
-impl Inserter<'_> {
-    /// The program with a bootstrap after every refreshed value, for all who ask for more than the lowest levels.
-    fn run(&self, bounds: &[Option<f64>]) -> Graph {
-        let made = self.made();
-        let log_slots = self.setting.period.trailing_zeros().max(1);
-        let mut vectors = Vectors::new(&self.graph.name, 2 * self.setting.period);
-        let mut map: Vec<Option<(Value, Option<Value>)>> = vec![None; self.graph.value_count()];
-        for op in self.graph.walk().into_iter().map(|op| self.graph.op(op)) {
-            let level = op.results.first().map_or(0, |result| made[result.index()]);
-            let high = self.asks(op, level) > self.setting.floor;
-            let operands = op.operands.iter().filter_map(|operand| {
-                let (plain, refreshed) = map[operand.index()]?;
-                Some(refreshed.filter(|_| high).unwrap_or(plain))
-            });
-            let operands = operands.collect();
-            let types: Vec<Type> = op.results.iter().map(|&result| self.graph.ty(result).clone()).collect();
-            let copy = OpData {
-                operands,
-                ..op.clone()
-            };
-            let copy = vectors.graph.append(vectors.block, copy, types.clone());
-            let Some(&result) = op.results.first() else { continue };
-            let plain = vectors.graph.op(copy).results[0];
-            let refreshed = self.refreshed[result.index()].then(|| {
-                let bound = bounds[result.index()].unwrap_or(1.0);
-                let attributes = Builder::attributes([("bound", bound.into()), ("log_slots", log_slots.into())]);
-                let ty = types[0].clone();
-                Builder {
-                    graph: &mut vectors.graph,
-                    block: vectors.block,
-                    span: op.span,
-                }
-                .value(Opcode::SlotBootstrap, &[plain], attributes, ty)
-            });
-            map[result.index()] = Some((plain, refreshed));
-        }
-        vectors.graph
-    }
-
-    /// The level that every value is made at.
-    fn made(&self) -> Vec<u32> {
-        let mut made = vec![0; self.graph.value_count()];
-        for op in self.graph.walk().into_iter().rev().map(|op| self.graph.op(op)) {
-            let own = op.results.first().map_or(0, |result| {
-                if self.refreshed[result.index()] {
-                    made[result.index()] = self.setting.floor;
-                }
-                made[result.index()]
-            });
-            let asked = self.asks(op, own);
-            for operand in &op.operands {
-                made[operand.index()] = made[operand.index()].max(asked);
-            }
-        }
-        made
-    }
-
-    /// The level that an operation whose result is made at `level` asks of its operands.
-    fn asks(&self, op: &OpData, level: u32) -> u32 {
-        let state = op
-            .int("port")
-            .filter(|_| op.flag("state"))
-            .and_then(|port| self.states.iter().position(|&state| state == port));
-        match op.opcode {
-            Opcode::SlotBootstrap => self.setting.floor,
-            Opcode::SlotOutput => state.map_or(self.setting.lowest, |state| self.solution.heads[state]),
-            _ => level + u32::from(takes_level(op)),
-        }
-    }
-}
-
 /// Why there is no solution: what would have to be refreshed has no bound, or nothing would help.
-fn refuse(graph: &Graph, bounds: &[Option<f64>], setting: &Setting<'_>) -> Diagnostic {
+fn refuse(graph: &Graph, bounds: &[Option<f64>], setting: &Setting) -> Diagnostic {
     let reduced = reduce(graph, bounds, setting, true);
     let solution = solve::solve(&reduced.problem);
     let unbounded = solution.iter().flat_map(|solution| {

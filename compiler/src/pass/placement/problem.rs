@@ -11,7 +11,7 @@ use std::hash::{Hash, Hasher};
 use super::Setting;
 use super::solve::{Node, Problem};
 use crate::dialect::slot::takes_level;
-use crate::ir::{ClosedLoop, Graph, OpData, Opcode, Value};
+use crate::ir::{ClosedLoop, Graph, Opcode, Value};
 use crate::pass::levels::is_secret;
 
 /// What a bound that only follows from operations adds to the price of a refresh: it is larger than need be, and so is
@@ -41,7 +41,7 @@ struct Draft {
 }
 
 /// Reduces a program; with `any`, values without a bound can be refreshed too.
-pub fn reduce(graph: &Graph, bounds: &[Option<f64>], setting: &Setting<'_>, any: bool) -> Reduced {
+pub fn reduce(graph: &Graph, bounds: &[Option<f64>], setting: &Setting, any: bool) -> Reduced {
     let mut states: Vec<i64> = Vec::new();
     let mut drafts = drafts(graph, bounds, setting, any, &mut states);
     absorb(&mut drafts);
@@ -60,10 +60,13 @@ pub fn reduce(graph: &Graph, bounds: &[Option<f64>], setting: &Setting<'_>, any:
             members.push(Vec::new());
         } else {
             let node = &mut nodes[index];
-            node.refresh = node.refresh.zip(draft.node.refresh).map(|(a, b)| a + b);
             node.work.iter_mut().zip(&draft.node.work).for_each(|(sum, own)| *sum += own);
         }
         members[index].extend(draft.value);
+    }
+    for (node, members) in nodes.iter_mut().zip(&members) {
+        let shared = setting.bootstraps(members.len()) / setting.bootstrap;
+        node.refresh = node.refresh.map(|one| one * shared);
     }
     for (draft, class) in drafts.iter().zip(&classes).filter(|(draft, _)| !draft.absorbed) {
         let uses = draft.uses.iter().map(|&(user, levels)| (number[&classes[user]], levels));
@@ -88,7 +91,7 @@ pub fn reduce(graph: &Graph, bounds: &[Option<f64>], setting: &Setting<'_>, any:
 fn drafts(
     graph: &Graph,
     bounds: &[Option<f64>],
-    setting: &Setting<'_>,
+    setting: &Setting,
     any: bool,
     states: &mut Vec<i64>,
 ) -> Vec<Draft> {
@@ -243,31 +246,4 @@ fn hash(what: &impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
     what.hash(&mut hasher);
     hasher.finish()
-}
-
-impl Setting<'_> {
-    /// Seconds of an operation whose result lies at a level.
-    fn seconds(&self, op: &OpData, level: u32) -> f64 {
-        use Opcode::*;
-        let shape = &self.model.shape;
-        let both = 2 * (level + 1);
-        let product = shape.mul_plain(both + 2).plus(shape.rescale(level, 2));
-        let work = match op.opcode {
-            SlotInput => shape.input(level),
-            SlotMul => shape.mul(level + 1).plus(shape.relinearize_rescale(level)),
-            SlotMulPlain => product,
-            SlotMulScalar if takes_level(op) => product,
-            SlotRotate | SlotConjugate => shape.rotate(level),
-            SlotSumRotations => {
-                let rotated = op.ints("by").len().saturating_sub(1) as f64;
-                shape
-                    .decompose(level)
-                    .plus(shape.rotate_acc(level).times(rotated))
-                    .plus(shape.mod_down(level))
-            }
-            SlotBootstrap => return 0.0,
-            _ => shape.add(both),
-        };
-        self.model.seconds(work)
-    }
 }
