@@ -53,7 +53,7 @@ fn plan(packed: &Packed, choice: &Choice, claims: Claims) -> Result<PlanData, Di
         security_bits: choice.security_bits,
         toy: claims.toy,
         steps: claims.steps,
-        ephemeral_weight: choice.ephemeral_weight,
+        ephemeral_weight: choice.bootstrapping.map_or(0, |bootstrapping| bootstrapping.weight),
     };
     let counts = parameters.words();
     let ports: Vec<Port> = packed
@@ -142,7 +142,7 @@ fn plan(packed: &Packed, choice: &Choice, claims: Claims) -> Result<PlanData, Di
         input_bytes: bytes(true),
         output_bytes: bytes(false),
         arena_lower_bound_words: memory.lower_bound_words,
-        bootstrap_log2_failure: choice.bootstrap_log2_failure,
+        bootstrap_log2_failure: choice.bootstrap_log2_failure(),
     };
     Ok(PlanData {
         name: graph.name.clone(),

@@ -90,13 +90,12 @@ pub fn compile_graph(
     let mut assumptions = range::check(&exact)?;
     assumptions.retain(|note| !note.proven);
     let steps = choose_steps(&exact, options)?;
-    let (approximated, approximations) = flatten(&exact, steps, options)?;
+    let (approximated, approximations, lowered) = carry(&exact, steps, options)?;
     let Lowered {
         packed,
         mut choice,
         alternatives,
-    } = backend::lower(&approximated, options)
-        .map_err(|refusal| explain_depth(refusal, &exact, options, steps))?;
+    } = lowered;
     let counts = WordCounts::new(
         choice.chain.log_n,
         choice.special.len() as u32,
@@ -138,9 +137,59 @@ pub fn compile_graph(
     })
 }
 
+/// The program lowered: unrolled where it fits, else with bootstraps, a loop as one body.
+fn carry(exact: &Graph, steps: u32, options: &Options) -> Result<(Graph, Vec<Use>, Lowered), Diagnostics> {
+    let attempt = |closed: bool, refreshing: bool| {
+        let (graph, uses) = flatten(exact, steps, closed, options)?;
+        let lowered = backend::lower(&graph, options, refreshing)?;
+        Ok((graph, uses, lowered))
+    };
+    if is_closed(exact, options) {
+        return attempt(true, true);
+    }
+    let loops = unroll::has_loop(exact);
+    let refusal: Diagnostics = if may_fit(exact, steps, options)? {
+        match attempt(false, false) {
+            Err(refusal) if refusal.iter().any(|one| one.code == Code::Depth) => refusal,
+            done => return done,
+        }
+    } else {
+        Diagnostic::new(Code::Depth, format!("{steps} steps are too deep to be unrolled")).into()
+    };
+    attempt(loops, true).map_err(|other| {
+        let deep = |diagnostics: &Diagnostics| diagnostics.iter().find(|one| one.code == Code::Depth).cloned();
+        match (deep(&refusal), deep(&other)) {
+            (Some(refusal), Some(other)) => explain_depth(refusal, &other, exact, options, steps),
+            _ => other,
+        }
+    })
+}
+
+/// Whether the unrolled program may be shallow enough for the largest ring; tried with few steps first, as many make it
+/// long.
+fn may_fit(exact: &Graph, steps: u32, options: &Options) -> Result<bool, Diagnostics> {
+    let log_n = options.log_n.unwrap_or(backend::LARGEST_LOG_N);
+    let mut some = 1;
+    loop {
+        some = steps.min(some);
+        if !backend::may_fit(&flatten(exact, some, false, options)?.0, options, log_n)? {
+            return Ok(false);
+        }
+        if some == steps {
+            return Ok(true);
+        }
+        some *= 2;
+    }
+}
+
 /// Unrolls or closes the loop, folds, approximates and annotates.
-fn flatten(exact: &Graph, steps: u32, options: &Options) -> Result<(Graph, Vec<Use>), Diagnostics> {
-    let graph = if is_closed(exact, options) {
+fn flatten(
+    exact: &Graph,
+    steps: u32,
+    closed: bool,
+    options: &Options,
+) -> Result<(Graph, Vec<Use>), Diagnostics> {
+    let graph = if closed {
         unroll::closed(exact, steps, options.steps_per_epoch)
     } else {
         unroll::flat(exact, steps)
@@ -220,15 +269,20 @@ fn choose_steps(exact: &Graph, options: &Options) -> Result<u32, Diagnostics> {
     let mut steps = 1;
     while steps < MOST_STEPS
         && backend::may_fit(
-            &flatten(exact, steps + 1, &options)?.0,
+            &flatten(exact, steps + 1, false, options)?.0,
             &options,
             options.log_n.unwrap_or(0),
         )?
     {
         steps += 1;
     }
+    if steps == 1 && !may_fit(exact, 1, &options)? {
+        return Err(Diagnostic::new(Code::Option, "a step is too deep without bootstraps, and with them it runs any number of times")
+            .remedy("say how often: --steps 100")
+            .into());
+    }
     while steps > 1 {
-        match backend::lower(&flatten(exact, steps, &options)?.0, &options) {
+        match backend::lower(&flatten(exact, steps, false, options)?.0, &options, false) {
             Ok(Lowered { choice, .. }) if choice.is_precise && choice.key_bytes <= KEY_BUDGET_BYTES => break,
             Ok(_) => {}
             Err(refusal) if matches!(refusal.code, Code::Depth | Code::Security) => {}
@@ -239,13 +293,20 @@ fn choose_steps(exact: &Graph, options: &Options) -> Result<u32, Diagnostics> {
     Ok(steps)
 }
 
-/// Says how many steps would have fitted.
-fn explain_depth(refusal: Diagnostic, exact: &Graph, options: &Options, steps: u32) -> Diagnostics {
-    if refusal.code != Code::Depth || steps < 2 || is_closed(exact, options) {
+/// Why neither the unrolled program nor one with bootstraps can be, and how many steps would have fitted.
+fn explain_depth(
+    refusal: Diagnostic,
+    refreshed: &Diagnostic,
+    exact: &Graph,
+    options: &Options,
+    steps: u32,
+) -> Diagnostics {
+    let refusal = refusal.note(format!("with bootstraps: {}", refreshed.message));
+    if steps < 2 || !unroll::has_loop(exact) {
         return refusal.into();
     }
     let fits = |steps: u32| {
-        flatten(exact, steps, options).is_ok_and(|(graph, _)| backend::lower(&graph, options).is_ok())
+        flatten(exact, steps, false, options).is_ok_and(|(graph, _)| backend::lower(&graph, options, false).is_ok())
     };
     let most = (1..steps.min(MOST_STEPS)).rev().find(|&steps| fits(steps));
     let refusal = match most {

@@ -1,5 +1,6 @@
 //! What passes ask about a graph without changing it.
 
+pub mod bounds;
 pub mod cost;
 pub mod depth;
 pub mod liveness;

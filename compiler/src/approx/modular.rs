@@ -118,8 +118,13 @@ impl Modular {
 
     /// The I that are taken away.
     pub fn multiples(&self) -> RangeInclusive<i32> {
-        let integers = self.integers as i32;
-        1 - integers..=integers - i32::from(self.doublings == 0)
+        Self::range(self.integers, self.doublings)
+    }
+
+    /// The I that the sine (no doublings) or the cosine takes away: |I| < K, and for the cosine I = K too.
+    pub fn range(integers: u32, doublings: u32) -> RangeInclusive<i32> {
+        let integers = integers as i32;
+        1 - integers..=integers - i32::from(doublings == 0)
     }
 
     /// The middle of all x: ¼ for the cosine.

@@ -14,7 +14,7 @@
 //! | `mul_i` | | every slot times the imaginary unit |
 //! | `transform` | `log_slots` `first` `last` `inverse` `factor` | stages `first` + 1 … `last` of the special Fourier transform, or their inverse, times the factor: one level |
 //! | `mod_raise` | | the coefficients plus multiples of q_0, at the highest level |
-//! | `bootstrap` | `bound`?, `log_slots`?, `complex`? | the same values at a higher level; no slot exceeds the bound, 1 if it is not given; slots repeat after 2^`log_slots` |
+//! | `bootstrap` | `bound`?, `log_slots`?, `complex`?, `second`? | the same values at a higher level; no slot exceeds the bound, 1 if it is not given; slots repeat after 2^`log_slots`; of two operands, which share one bootstrap, the first or the second |
 //! | `output` | `port`, `tile`, `state`? | tile of an output or reveal |
 //! | `step` | `index`, `count`? | start of a training step; with `count`, of the body of a closed loop |
 //! | `end` | | end of that body |
@@ -377,7 +377,7 @@ pub fn evaluate(graph: &Graph, mut input: impl FnMut(u32, u32, Option<i64>) -> V
                 Type::Vector(ty) => Contents::of(op).expand(ty.slots as usize),
                 _ => Vec::new(),
             },
-            SlotBootstrap => operand(0).clone(),
+            SlotBootstrap => operand(usize::from(op.flag("second"))).clone(),
             SlotAdd | SlotAddPlain => zip(|a, b| a + b),
             SlotSub => zip(|a, b| a - b),
             SlotMul | SlotMulPlain => zip(|a, b| a * b),

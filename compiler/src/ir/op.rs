@@ -159,7 +159,7 @@ opcodes! {
     SlotTransform = "slot.transform", Slot, Exactly(1) -> Exactly(1),
         needs ["log_slots", "first", "last", "inverse", "factor"];
     SlotModRaise = "slot.mod_raise", Slot, Exactly(1) -> Exactly(1);
-    SlotBootstrap = "slot.bootstrap", Slot, Exactly(1) -> Exactly(1);
+    SlotBootstrap = "slot.bootstrap", Slot, AtLeast(1) -> Exactly(1);
     SlotOutput = "slot.output", Slot, Exactly(1) -> Exactly(0), needs ["port", "tile"];
     SlotStep = "slot.step", Slot, Exactly(0) -> Exactly(0);
     SlotEnd = "slot.end", Slot, Exactly(0) -> Exactly(0);

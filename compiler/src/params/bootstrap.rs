@@ -51,6 +51,18 @@ impl Bootstrapping {
     /// What is used where nothing else is asked for.
     pub const STANDARD: Self = Self::COSINE;
 
+    /// Every number of factors of the transforms with both shapes of EvalMod.
+    pub fn alternatives() -> impl Iterator<Item = Self> {
+        let factors = (2..=4).flat_map(|to_coefficients| (3..=5).map(move |to_slots| (to_coefficients, to_slots)));
+        factors.flat_map(|(to_coefficients, to_slots)| {
+            [Self::COSINE, Self::SINE].map(|shape| Self {
+                to_coefficients,
+                to_slots,
+                ..shape
+            })
+        })
+    }
+
     /// The polynomials of EvalMod for coefficients of at most 1 beside multiples of `amplitude`, which come out times
     /// `factor`.
     pub fn modular(&self, amplitude: f64, factor: f64) -> Modular {
@@ -73,7 +85,11 @@ impl Bootstrapping {
     /// of q_0 than EvalMod takes away.
     pub fn log2_failure(&self, log_slots: u32, complex: bool) -> f64 {
         let coefficients = 1u64 << (log_slots + u32::from(complex));
-        log2_failure(self.weight, coefficients, &self.modular(1024.0, 1.0).multiples())
+        log2_failure(
+            self.weight,
+            coefficients,
+            &Modular::range(self.integers, self.doublings),
+        )
     }
 
     /// Levels between the result of a bootstrap and the top of the chain.

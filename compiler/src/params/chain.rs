@@ -98,27 +98,27 @@ impl Chain {
     /// near its rounding; as few and as small as that allows. With `first_covers_base` the first of them is not smaller
     /// than q_0, so that it serves alone for key switches at level 0.
     pub fn special(&self, digit_limbs: u32, limit_bits: u32, first_covers_base: bool) -> Option<Vec<u64>> {
-        let mut wanted = self.digit_bits(digit_limbs) + 1.5;
+        const SLACK: f64 = 0.1;
         let room = f64::from(limit_bits) - 0.01;
+        let mut missing = self.digit_bits(digit_limbs) + 1.5;
         let mut special = Vec::new();
         if first_covers_base {
             let first = primes_below(1 << limit_bits, self.log_n).find(|prime| !self.q.contains(prime))?;
-            wanted -= (first as f64).log2();
+            missing -= (first as f64).log2();
             special.push(first);
         }
-        if wanted <= 0.1 {
+        if missing <= SLACK {
             return Some(special);
         }
-        let count = special.len() as f64 + (wanted / room).ceil().max(1.0);
-        let wanted = self.digit_bits(digit_limbs) + 1.5;
-        let rest: f64 = special.iter().map(|&prime: &u64| (prime as f64).log2()).sum();
-        let target = 2f64.powf(((wanted - rest) / (count - special.len() as f64) + 0.002).min(room)) as u64;
+        let others = (missing / room).ceil();
+        let least = special.len() + others as usize;
+        let target = 2f64.powf((missing / others + 0.002).min(room)) as u64;
         for prime in primes_near(target, self.log_n).take(4096) {
             if prime < 1 << limit_bits && !self.q.contains(&prime) && !special.contains(&prime) {
+                missing -= (prime as f64).log2();
                 special.push(prime);
             }
-            let bits: f64 = special.iter().map(|&prime: &u64| (prime as f64).log2()).sum();
-            if special.len() as f64 >= count && bits >= wanted - 0.1 {
+            if special.len() >= least && missing <= SLACK {
                 return Some(special);
             }
         }

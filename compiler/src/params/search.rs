@@ -11,6 +11,7 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::ir::Graph;
 use crate::pass::layout::Packed;
 use crate::pass::lower_ckks::{self, PortLevels, top_level};
+use crate::pass::placement::Setting;
 use crate::pass::{bootstrap, levels};
 use crate::target::Target;
 
@@ -19,7 +20,7 @@ pub const KEY_BUDGET_BYTES: u64 = 6_000_000_000;
 /// Of parameters within this factor of the fastest, the most precise are taken.
 const SLACK: f64 = 1.03;
 /// Most primes of a plan.
-const MOST_PRIMES: usize = 64;
+pub const MOST_PRIMES: usize = 64;
 /// Predicted errors are this many times the estimate, so that they bound what is measured: an error that reaches an output
 /// by several ways adds up with one sign there, where the estimate takes the ways as independent.
 const MARGIN: f64 = 3.0;
@@ -48,6 +49,15 @@ pub struct Space {
     pub target: Target,
     /// How programs with bootstraps do it.
     pub bootstrapping: Bootstrapping,
+    /// How the compiler places bootstraps, if it may.
+    pub placement: Option<Setting>,
+}
+
+impl Space {
+    /// The scale, if it is given, or that of programs with bootstraps.
+    pub fn bootstrapped_log_scale(&self) -> u32 {
+        self.log_scale.unwrap_or(BOOTSTRAPPED_LOG_SCALE)
+    }
 }
 
 /// Parameters and the program lowered with them.
@@ -61,10 +71,8 @@ pub struct Choice {
     pub digit_limbs: u32,
     /// 0 for a toy whose modulus is too large.
     pub security_bits: u16,
-    /// Coefficients that are not zero of the ephemeral secret of bootstraps; 0 without bootstraps.
-    pub ephemeral_weight: u32,
-    /// log2 of a bound on the probability that a bootstrap fails; 0 without bootstraps.
-    pub bootstrap_log2_failure: f64,
+    /// How it bootstraps, if it does.
+    pub bootstrapping: Option<Bootstrapping>,
     /// The program.
     pub ckks: Graph,
     /// Levels of the ports.
@@ -90,6 +98,13 @@ impl Choice {
                 .iter()
                 .map(|&prime| (prime as f64).log2())
                 .sum::<f64>()
+    }
+
+    /// log2 of a bound on the probability that a bootstrap of the program fails, as if every slot were used and complex; 0
+    /// without bootstraps.
+    pub fn bootstrap_log2_failure(&self) -> f64 {
+        self.bootstrapping
+            .map_or(0.0, |bootstrapping| bootstrapping.log2_failure(self.chain.log_n - 1, true))
     }
 }
 
@@ -251,12 +266,6 @@ fn at_scale(packed: &Packed, space: &Space, log_scale: u32, limit_bits: u32) -> 
     let bootstraps = bootstrap::needed(&packed.graph);
     let (ckks, port_levels) = lower_ckks::run(&graph, packed.ports.len(), &levels, &chain, output_level);
     let keys = rotation::keys(&ckks, space.log_n);
-    // As if every slot were used and complex: a bound for all bootstraps of the program.
-    let bootstrap_log2_failure = if bootstraps {
-        space.bootstrapping.log2_failure(space.log_n - 1, true).min(0.0)
-    } else {
-        0.0
-    };
     let input_ranges: Vec<(f64, f64)> = packed
         .ports
         .iter()
@@ -298,8 +307,7 @@ fn at_scale(packed: &Packed, space: &Space, log_scale: u32, limit_bits: u32) -> 
         choices.push(Choice {
             digit_limbs,
             security_bits: 0,
-            bootstrap_log2_failure,
-            ephemeral_weight: if bootstraps { space.bootstrapping.weight } else { 0 },
+            bootstrapping: bootstraps.then_some(space.bootstrapping),
             key_bytes: keys
                 .iter()
                 .map(|key| words.key(key) * u64::from(space.word_bits) / 8)

@@ -7,7 +7,7 @@
 //! multiplies by B·2^h.
 //!
 //! Real vectors need the real parts alone, so the conjugate is added before EvalMod; of complex ones both parts are
-//! evaluated. Vectors of n < N/2 slots, repeated, live in the subring of X^(N/2n): the sum of N/2n rotations removes the
+//! evaluated. Two real vectors share a bootstrap as the parts of a complex one. Vectors of n < N/2 slots, repeated, live in the subring of X^(N/2n): the sum of N/2n rotations removes the
 //! multiples of q_0 elsewhere.
 //!
 //! ```text
@@ -25,6 +25,9 @@
 //! …                                                       // EvalMod
 //! ```
 
+use std::collections::BTreeMap;
+
+use crate::approx::modular::Modular;
 use crate::dialect::slot::{Diagonal, Vectors};
 use crate::ir::{Graph, OpData, Opcode, Type, Value};
 use crate::params::{Bootstrapping, Chain};
@@ -43,6 +46,8 @@ pub fn run(old: &Graph, parameters: &Bootstrapping, chain: &Chain, usable: u32) 
     let slots = 1 << (chain.log_n - 1);
     let mut vectors = Vectors::new(&old.name, slots);
     let mut map: Vec<Option<Value>> = vec![None; old.value_count()];
+    let mut designs: BTreeMap<u64, Modular> = BTreeMap::new();
+    let mut raised: BTreeMap<(Vec<Value>, u64), (Value, Value)> = BTreeMap::new();
     for op in old.walk() {
         let op = old.op(op);
         vectors.span = op.span;
@@ -52,7 +57,21 @@ pub fn run(old: &Graph, parameters: &Bootstrapping, chain: &Chain, usable: u32) 
             .filter_map(|value| map[value.index()])
             .collect();
         if op.opcode == Opcode::SlotBootstrap {
-            let refreshed = expand(&mut vectors, operands[0], op, parameters, chain);
+            let bound = op.float("bound").unwrap_or(1.0);
+            let amplitude = amplitude(parameters, chain);
+            let modular = designs
+                .entry(bound.to_bits())
+                .or_insert_with(|| parameters.modular(amplitude, bound));
+            let refresher = Refresher {
+                op,
+                parameters,
+                chain,
+                modular,
+            };
+            let parts = *raised
+                .entry((operands, bound.to_bits()))
+                .or_insert_with_key(|(operands, _)| refresher.raise(&mut vectors, operands));
+            let refreshed = refresher.reduce(&mut vectors, parts);
             vectors.pin(refreshed, usable);
             map[op.results[0].index()] = Some(refreshed);
             continue;
@@ -70,13 +89,27 @@ pub fn run(old: &Graph, parameters: &Bootstrapping, chain: &Chain, usable: u32) 
     vectors.graph
 }
 
-fn expand(vectors: &mut Vectors, x: Value, op: &OpData, parameters: &Bootstrapping, chain: &Chain) -> Value {
-    let bound = op.float("bound").unwrap_or(1.0);
-    let log_slots = op.int("log_slots").map_or(chain.log_n - 1, |log| log as u32);
-    let ratio = chain.q[0] as f64 / chain.scale(0);
-    let shrink = libm::exp2(parameters.headroom);
-    let modular = parameters.modular(ratio * shrink, bound);
-    let stages = |groups: &[u32], inverse: bool, factor: f64| -> Vec<Diagonal> {
+/// What lies between two multiples of q_0, in units of the largest value.
+fn amplitude(parameters: &Bootstrapping, chain: &Chain) -> f64 {
+    chain.q[0] as f64 / chain.scale(0) * libm::exp2(parameters.headroom)
+}
+
+struct Refresher<'a> {
+    op: &'a OpData,
+    parameters: &'a Bootstrapping,
+    chain: &'a Chain,
+    modular: &'a Modular,
+}
+
+impl Refresher<'_> {
+    fn log_slots(&self) -> u32 {
+        let all = self.chain.log_n - 1;
+        self.op.int("log_slots").map_or(all, |log| log as u32)
+    }
+
+    fn stages(&self, groups: u32, inverse: bool, factor: f64) -> Vec<Diagonal> {
+        let log_slots = self.log_slots();
+        let groups = split(log_slots, groups);
         let each = factor.powf(1.0 / groups.len() as f64);
         let mut first = 0;
         let products = groups.iter().map(|&bits| {
@@ -92,47 +125,67 @@ fn expand(vectors: &mut Vectors, x: Value, op: &OpData, parameters: &Bootstrappi
             }
         });
         products.collect()
-    };
+    }
 
-    let mut value = x;
-    for factor in &stages(
-        &split(log_slots, parameters.to_coefficients),
-        false,
-        1.0 / (bound * shrink),
-    ) {
-        value = vectors.transform(value, factor);
+    /// SlotsToCoeffs, ModRaise and CoeffsToSlots of a vector, or of two as real and imaginary parts: slots z/A + I, over
+    /// half of what EvalMod takes, and their conjugates.
+    fn raise(&self, vectors: &mut Vectors, operands: &[Value]) -> (Value, Value) {
+        let (parameters, chain, modular) = (self.parameters, self.chain, self.modular);
+        let ratio = chain.q[0] as f64 / chain.scale(0);
+        let shrink = libm::exp2(parameters.headroom);
+        let mut value = operands[0];
+        if let Some(&second) = operands.get(1) {
+            let imaginary = vectors.mul_i(second, 1);
+            value = vectors.add(value, imaginary);
+        }
+        let to_coefficients =
+            self.stages(parameters.to_coefficients, false, 1.0 / (modular.factor * shrink));
+        for factor in &to_coefficients {
+            value = vectors.transform(value, factor);
+        }
+        value = vectors.mod_raise(value);
+        let log_slots = self.log_slots();
+        let copies = 1i64 << (chain.log_n - 1 - log_slots);
+        for step in (0..copies.trailing_zeros()).map(|bit| 1i64 << (log_slots + bit)) {
+            value = vectors.sum_rotations(value, vec![0, step], false);
+        }
+        // The sum with the conjugate is twice the real part, and twice is what EvalMod takes.
+        let factor = 1.0 / (ratio * modular.bound * copies as f64);
+        for factor in self.stages(parameters.to_slots, true, factor).iter().rev() {
+            value = vectors.transform(value, factor);
+        }
+        (value, vectors.conjugate(value))
     }
-    value = vectors.mod_raise(value);
-    let copies = 1i64 << (chain.log_n - 1 - log_slots);
-    for step in (0..copies.trailing_zeros()).map(|bit| 1i64 << (log_slots + bit)) {
-        value = vectors.sum_rotations(value, vec![0, step], false);
+
+    /// EvalMod of the part that is asked for, or of both.
+    fn reduce(&self, vectors: &mut Vectors, (value, conjugate): (Value, Value)) -> Value {
+        let real = |vectors: &mut Vectors| {
+            let real = vectors.add(value, conjugate);
+            self.modulo(vectors, real)
+        };
+        let imaginary = |vectors: &mut Vectors| {
+            let difference = vectors.sub(value, conjugate);
+            let imaginary = vectors.mul_i(difference, -1);
+            self.modulo(vectors, imaginary)
+        };
+        if self.op.flag("second") {
+            imaginary(vectors)
+        } else if self.op.flag("complex") {
+            let real = real(vectors);
+            let imaginary = imaginary(vectors);
+            let imaginary = vectors.mul_i(imaginary, 1);
+            vectors.add(real, imaginary)
+        } else {
+            real(vectors)
+        }
     }
-    // The sum with the conjugate is twice the real part, and twice is what EvalMod takes.
-    let factor = 1.0 / (ratio * modular.bound * copies as f64);
-    for factor in stages(&split(log_slots, parameters.to_slots), true, factor)
-        .iter()
-        .rev()
-    {
-        value = vectors.transform(value, factor);
-    }
-    let conjugate = vectors.conjugate(value);
-    // The largest error of the sine is two to three times its root mean square.
-    let bias = 0.5 * modular.error();
-    let modulo = |vectors: &mut Vectors, part: Value| {
-        let part = modular::emit(vectors, part, &modular);
-        vectors.note_bias(part, bias);
+
+    fn modulo(&self, vectors: &mut Vectors, part: Value) -> Value {
+        let part = modular::emit(vectors, part, self.modular);
+        // The largest error of the sine is two to three times its root mean square.
+        vectors.note_bias(part, 0.5 * self.modular.error());
         part
-    };
-    let real = vectors.add(value, conjugate);
-    if !op.flag("complex") {
-        return modulo(vectors, real);
     }
-    let difference = vectors.sub(value, conjugate);
-    let imaginary = vectors.mul_i(difference, -1);
-    let real = modulo(vectors, real);
-    let imaginary = modulo(vectors, imaginary);
-    let imaginary = vectors.mul_i(imaginary, 1);
-    vectors.add(real, imaginary)
 }
 
 /// So many stages in so many groups, as equal as can be, the smaller ones last: those are the rotations that wrap, of

@@ -30,6 +30,7 @@ pub mod levels;
 pub mod lower_ckks;
 pub mod memory;
 pub mod modular;
+pub mod placement;
 pub mod polynomial;
 pub mod rewrite;
 pub mod roll;

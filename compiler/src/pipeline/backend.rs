@@ -7,9 +7,10 @@ use crate::options::Options;
 use crate::params::search::{self, Choice, KEY_BUDGET_BYTES, Placed, Space};
 use crate::params::security::largest_modulus_bits;
 use crate::params::{Bootstrapping, prime_bits};
+use crate::pass::bootstrap;
 use crate::pass::layout::{self, Axes, Frame, Packed, Radix};
-use crate::pass::levels;
 use crate::pass::lower_ckks::{self, top_level};
+use crate::pass::placement::{self, Setting};
 
 /// Largest ring degree that is tried when none is asked for.
 pub const LARGEST_LOG_N: u32 = 16;
@@ -19,6 +20,13 @@ const RING_DEGREES: std::ops::RangeInclusive<u32> = 11..=LARGEST_LOG_N;
 /// Scale and digits that layouts are compared with; all layouts share them, so that only layouts differ.
 const COMPARED_LOG_SCALE: u32 = 36;
 const COMPARED_DIGITS: u32 = 4;
+/// Levels that bootstraps leave while layouts are compared.
+const COMPARED_LEFT: u32 = 10;
+/// Fewest and most levels that they may leave.
+const LEAST_LEFT: u32 = 4;
+const MOST_LEFT: u32 = 16;
+/// Ways to bootstrap that are worked out in full.
+const FINALISTS: usize = 3;
 /// Rotations are first summed two bits at a time: about half the decompositions of one bit at a time.
 const FIRST_RADIX: Radix = Radix {
     cyclic: 2,
@@ -65,18 +73,20 @@ fn space(options: &Options, log_n: u32) -> Space {
         toy: options.insecure_toy,
         target: options.target.clone(),
         bootstrapping: Bootstrapping::STANDARD,
+        placement: None,
     }
 }
 
-/// The fastest lowering over ring degrees, layouts, radices of rotation sums and parameters.
-pub fn lower(graph: &Graph, options: &Options) -> Result<Lowered, Diagnostic> {
+/// The fastest lowering over ring degrees, layouts, radices of rotation sums and parameters. Only with `refreshing` may
+/// it place bootstraps that the program does not ask for.
+pub fn lower(graph: &Graph, options: &Options, refreshing: bool) -> Result<Lowered, Diagnostic> {
     if let Some(log_n) = options.log_n {
-        return at_degree(graph, options, log_n);
+        return at_degree(graph, options, log_n, refreshing);
     }
     let mut best: Option<Lowered> = None;
     let mut refusal = None;
     for log_n in RING_DEGREES {
-        match at_degree(graph, options, log_n) {
+        match at_degree(graph, options, log_n, refreshing) {
             Ok(lowered) => {
                 // A larger ring never makes up for twice the work; a smaller modulus does not exist.
                 let precise = |lowered: &Lowered| lowered.choice.is_precise;
@@ -98,17 +108,28 @@ pub fn lower(graph: &Graph, options: &Options) -> Result<Lowered, Diagnostic> {
     })
 }
 
-fn at_degree(graph: &Graph, options: &Options, log_n: u32) -> Result<Lowered, Diagnostic> {
+fn at_degree(
+    graph: &Graph,
+    options: &Options,
+    log_n: u32,
+    refreshing: bool,
+) -> Result<Lowered, Diagnostic> {
     let axes = Axes::unify(graph)?;
-    let space = space(options, log_n);
+    let mut space = space(options, log_n);
+    if refreshing {
+        space.placement = Some(Setting::new(&space, space.bootstrapping, COMPARED_LEFT)?);
+    }
     let mut compared: Vec<(LayoutAlternative, Frame)> = Vec::new();
-    let mut open = None;
+    let mut refusal = None;
     for frame in Frame::enumerate(&axes, 1 << (log_n - 1)) {
-        let packed = layout::run(graph, &axes, &frame, FIRST_RADIX)?;
-        if let Some(port) = levels::open_state(&packed.graph, space.bootstrapping.to_coefficients) {
-            open.get_or_insert(not_closed(&packed, port));
-            continue;
-        }
+        let packed = match lay_out(graph, &axes, &frame, FIRST_RADIX, &space) {
+            Ok(packed) => packed,
+            Err(other) if matches!(other.code, Code::Depth | Code::Range) => {
+                refusal.get_or_insert(other);
+                continue;
+            }
+            Err(other) => return Err(other),
+        };
         if compared.is_empty() {
             check_depth(&packed, &space)?;
         }
@@ -124,15 +145,25 @@ fn at_degree(graph: &Graph, options: &Options, log_n: u32) -> Result<Lowered, Di
                 format!("no chain of primes fits ring degree 2^{log_n}"),
             )
         };
-        return Err(open.unwrap_or_else(no_chain));
+        return Err(refusal.unwrap_or_else(no_chain));
     };
-    // Which radix is best hardly depends on the scale, so one is enough to compare them, unless keys become too large.
-    let mut packed = best_radix(graph, &axes, frame, &space, compared_log_scale(&space))?;
-    let mut choice = search::run(&packed, &space)?;
-    if choice.key_bytes > KEY_BUDGET_BYTES {
-        packed = best_radix(graph, &axes, frame, &space, choice.chain.log_scale)?;
-        choice = search::run(&packed, &space)?;
+    let mut best: Option<(Packed, Choice)> = None;
+    let mut refusal = None;
+    for space in refreshes(graph, &axes, frame, &space)? {
+        match in_frame(graph, &axes, frame, &space) {
+            Ok((packed, choice)) => {
+                let key = |choice: &Choice| {
+                    (!choice.is_precise, choice.key_bytes > KEY_BUDGET_BYTES, choice.cost.seconds)
+                };
+                if best.as_ref().is_none_or(|(_, best)| key(&choice) < key(best)) {
+                    best = Some((packed, choice));
+                }
+            }
+            Err(other) => drop(refusal.get_or_insert(other)),
+        }
     }
+    let no_choice = || Diagnostic::new(Code::Depth, "no way to bootstrap fits the program");
+    let (packed, choice) = best.ok_or_else(|| refusal.unwrap_or_else(no_choice))?;
     let alternatives = compared.into_iter().map(|(alternative, _)| alternative).collect();
     Ok(Lowered {
         packed,
@@ -141,22 +172,86 @@ fn at_degree(graph: &Graph, options: &Options, log_n: u32) -> Result<Lowered, Di
     })
 }
 
-/// Why a closed loop cannot be: a state comes back with less room than it went in.
-fn not_closed(packed: &Packed, port: u32) -> Diagnostic {
-    let port = &packed.ports[port as usize];
-    Diagnostic::new(
-        Code::Carry,
-        format!(
-            "the state `{}` comes back from a step at a lower level",
-            port.name
-        ),
-    )
-    .label(port.span, "carried from step to step")
-    .note("one compiled step serves for all steps, so it must give back what it took")
-    .remedy(format!(
-        "refresh it in the step: `update {0} = bootstrap(…);`",
-        port.name
-    ))
+/// A frame's best radix and parameters.
+fn in_frame(
+    graph: &Graph,
+    axes: &Axes,
+    frame: &Frame,
+    space: &Space,
+) -> Result<(Packed, Choice), Diagnostic> {
+    // Which radix is best hardly depends on the scale, so one is enough to compare them, unless keys become too large.
+    let mut packed = best_radix(graph, axes, frame, space, compared_log_scale(space))?;
+    let mut choice = search::run(&packed, space)?;
+    if choice.key_bytes > KEY_BUDGET_BYTES {
+        packed = best_radix(graph, axes, frame, space, choice.chain.log_scale)?;
+        choice = search::run(&packed, space)?;
+    }
+    Ok((packed, choice))
+}
+
+/// The ways to bootstrap that are worth a closer look, by predicted time of the program with the bootstraps that each
+/// asks for; just the space itself for a program without bootstraps.
+fn refreshes(graph: &Graph, axes: &Axes, frame: &Frame, space: &Space) -> Result<Vec<Space>, Diagnostic> {
+    let Some(compared) = &space.placement else {
+        return Ok(vec![space.clone()]);
+    };
+    let plain = layout::run(graph, axes, frame, FIRST_RADIX)?;
+    if !bootstrap::needed(&plain.graph) && !placement::needed(&plain.graph, compared) {
+        let space = Space {
+            placement: None,
+            ..space.clone()
+        };
+        return Ok(vec![space]);
+    }
+    let attempt = |bootstrapping: Bootstrapping, left: u32| -> Result<(f64, u32, Space), Diagnostic> {
+        let setting = Setting::new(space, bootstrapping, left)?;
+        let seconds = placement::run(&plain, frame.period, &setting)?.seconds;
+        let space = Space {
+            bootstrapping,
+            placement: Some(setting),
+            ..space.clone()
+        };
+        Ok((seconds, left, space))
+    };
+    let best = |mut tried: Vec<(f64, u32, Space)>| {
+        tried.sort_by(|(a, ..), (b, ..)| a.total_cmp(b));
+        tried.truncate(FINALISTS);
+        tried
+    };
+    let mut refusal = None;
+    let keep = |tried: Result<_, Diagnostic>| tried.map_err(|other| refusal = Some(other)).ok();
+    let lefts = LEAST_LEFT..=MOST_LEFT;
+    let tried = best(
+        lefts
+            .map(|left| attempt(space.bootstrapping, left))
+            .filter_map(keep)
+            .collect(),
+    );
+    let others = tried.iter().flat_map(|(_, left, _)| {
+        Bootstrapping::alternatives().filter_map(|other| attempt(other, *left).ok())
+    });
+    let tried = best(tried.iter().cloned().chain(others).collect());
+    match refusal {
+        Some(refusal) if tried.is_empty() => Err(refusal),
+        _ => Ok(tried.into_iter().map(|(.., space)| space).collect()),
+    }
+}
+
+/// A graph laid out in a frame, with bootstraps where levels run out.
+fn lay_out(
+    graph: &Graph,
+    axes: &Axes,
+    frame: &Frame,
+    radix: Radix,
+    space: &Space,
+) -> Result<Packed, Diagnostic> {
+    let packed = layout::run(graph, axes, frame, radix)?;
+    match &space.placement {
+        Some(setting) if placement::needed(&packed.graph, setting) => {
+            Ok(placement::run(&packed, frame.period, setting)?.packed)
+        }
+        _ => Ok(packed),
+    }
 }
 
 /// The graph laid out with the radix whose keys are within their budget, or nearest to it, and that is fastest.
@@ -169,7 +264,7 @@ fn best_radix(
 ) -> Result<Packed, Diagnostic> {
     let mut best: Option<((u64, f64), Packed)> = None;
     for radix in radices() {
-        let packed = layout::run(graph, axes, frame, radix)?;
+        let packed = lay_out(graph, axes, frame, radix, space)?;
         // With the scale given, a program that does not fit is compared too: another radix does not change that.
         let given = Space {
             log_scale: Some(log_scale),
@@ -229,6 +324,13 @@ fn radices() -> impl Iterator<Item = Radix> {
 fn check_depth(packed: &Packed, space: &Space) -> Result<(), Diagnostic> {
     let smallest = search::smallest_log_scale(space.word_bits);
     let (_, top) = top_level(&packed.graph, 0);
+    if top as usize >= search::MOST_PRIMES {
+        return Err(Diagnostic::new(
+            Code::Depth,
+            format!("{top} levels are more than a plan may have"),
+        )
+        .remedy("train fewer steps, or use polynomials of lower degree"));
+    }
     let bits = (top + 1) * space.log_scale.unwrap_or(smallest);
     match largest_modulus_bits(space.log_n) {
         Some(allowed) if bits > allowed && !space.toy => Err(Diagnostic::new(

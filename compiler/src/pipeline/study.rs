@@ -139,6 +139,7 @@ impl Study {
             toy: self.toy,
             target: Target::server(self.threads),
             bootstrapping: self.bootstrapping,
+            placement: None,
         };
         let mut choice = search::run(&packed, &space)?;
         let counts = WordCounts::new(self.log_n, choice.special.len() as u32, choice.digit_limbs);

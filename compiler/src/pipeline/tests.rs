@@ -61,7 +61,7 @@ fn graph_with(text: &str, steps: u32, closed_loop: bool) -> Graph {
     let source = Source::new("test.loom", text);
     let graph = sema::check(&source, &options, &mut diagnostics).unwrap_or_else(|| panic!("{diagnostics:?}"));
     let exact = grad::differentiate(&graph).expect("differentiable");
-    flatten(&exact, steps, &options).expect("approximable").0
+    flatten(&exact, steps, is_closed(&exact, &options)).expect("approximable").0
 }
 
 /// Deterministic data in [low, high].
@@ -371,7 +371,7 @@ fn plans_compute_what_the_reference_does() {
         };
         let Lowered {
             packed, mut choice, ..
-        } = backend::lower(&graph, &options).expect("lowered");
+        } = backend::lower(&graph, &options, false).expect("lowered");
         choice.ckks = schedule::run(&choice.ckks);
         let (data, _) = emit::run(
             &packed,

@@ -40,7 +40,7 @@ fn closed_options(log_n: u32) -> Options {
 fn planned(graph: &Graph, options: &Options) -> (Packed, PlanData) {
     let Lowered {
         packed, mut choice, ..
-    } = backend::lower(graph, options).unwrap_or_else(|refusal| panic!("{refusal:?}"));
+    } = backend::lower(graph, options, true).unwrap_or_else(|refusal| panic!("{refusal:?}"));
     crate::ir::verify(&choice.ckks).expect("valid");
     let counts = cipherloom_plan::WordCounts::new(
         choice.chain.log_n,
