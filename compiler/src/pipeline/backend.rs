@@ -103,7 +103,7 @@ fn at_degree(graph: &Graph, options: &Options, log_n: u32) -> Result<Lowered, Di
     let space = space(options, log_n);
     let mut compared: Vec<(LayoutAlternative, Frame)> = Vec::new();
     let mut open = None;
-    for frame in Frame::enumerate(&axes, 1 << (log_n - 1)) {
+    for frame in layout::frames(graph, &axes, 1 << (log_n - 1)) {
         let packed = layout::run(graph, &axes, &frame, FIRST_RADIX)?;
         if let Some(port) = levels::open_state(&packed.graph, space.bootstrapping.to_coefficients) {
             open.get_or_insert(not_closed(&packed, port));

@@ -10,7 +10,7 @@ use crate::record::{Record, record};
 /// The first eight bytes of a plan.
 pub const MAGIC: [u8; 8] = *b"CLMPLAN\n";
 /// The version of the format that this crate reads and writes.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 /// Bytes of a hash.
 pub const HASH_BYTES: usize = 32;
 /// Where the hash stands.
@@ -366,6 +366,8 @@ impl From<Instruction> for InstructionRecord {
 record!(LayoutDim {
     block: u32,
     slot_stride: u32,
+    stack: u32,
+    stack_stride: u32,
     tile_stride: u32
 });
 record!(Repeat {
