@@ -157,7 +157,8 @@ fn carry(exact: &Graph, steps: u32, options: &Options) -> Result<(Graph, Vec<Use
         Diagnostic::new(Code::Depth, format!("{steps} steps are too deep to be unrolled")).into()
     };
     attempt(loops, true).map_err(|other| {
-        let deep = |diagnostics: &Diagnostics| diagnostics.iter().find(|one| one.code == Code::Depth).cloned();
+        let deep =
+            |diagnostics: &Diagnostics| diagnostics.iter().find(|one| one.code == Code::Depth).cloned();
         match (deep(&refusal), deep(&other)) {
             (Some(refusal), Some(other)) => explain_depth(refusal, &other, exact, options, steps),
             _ => other,
@@ -269,7 +270,7 @@ fn choose_steps(exact: &Graph, options: &Options) -> Result<u32, Diagnostics> {
     let mut steps = 1;
     while steps < MOST_STEPS
         && backend::may_fit(
-            &flatten(exact, steps + 1, false, options)?.0,
+            &flatten(exact, steps + 1, false, &options)?.0,
             &options,
             options.log_n.unwrap_or(0),
         )?
@@ -277,12 +278,15 @@ fn choose_steps(exact: &Graph, options: &Options) -> Result<u32, Diagnostics> {
         steps += 1;
     }
     if steps == 1 && !may_fit(exact, 1, &options)? {
-        return Err(Diagnostic::new(Code::Option, "a step is too deep without bootstraps, and with them it runs any number of times")
-            .remedy("say how often: --steps 100")
-            .into());
+        return Err(Diagnostic::new(
+            Code::Option,
+            "a step is too deep without bootstraps, and with them it runs any number of times",
+        )
+        .remedy("say how often: --steps 100")
+        .into());
     }
     while steps > 1 {
-        match backend::lower(&flatten(exact, steps, false, options)?.0, &options, false) {
+        match backend::lower(&flatten(exact, steps, false, &options)?.0, &options, false) {
             Ok(Lowered { choice, .. }) if choice.is_precise && choice.key_bytes <= KEY_BUDGET_BYTES => break,
             Ok(_) => {}
             Err(refusal) if matches!(refusal.code, Code::Depth | Code::Security) => {}
@@ -306,7 +310,8 @@ fn explain_depth(
         return refusal.into();
     }
     let fits = |steps: u32| {
-        flatten(exact, steps, false, options).is_ok_and(|(graph, _)| backend::lower(&graph, options, false).is_ok())
+        flatten(exact, steps, false, options)
+            .is_ok_and(|(graph, _)| backend::lower(&graph, options, false).is_ok())
     };
     let most = (1..steps.min(MOST_STEPS)).rev().find(|&steps| fits(steps));
     let refusal = match most {

@@ -138,8 +138,7 @@ impl Refresher<'_> {
             let imaginary = vectors.mul_i(second, 1);
             value = vectors.add(value, imaginary);
         }
-        let to_coefficients =
-            self.stages(parameters.to_coefficients, false, 1.0 / (modular.factor * shrink));
+        let to_coefficients = self.stages(parameters.to_coefficients, false, 1.0 / (modular.factor * shrink));
         for factor in &to_coefficients {
             value = vectors.transform(value, factor);
         }

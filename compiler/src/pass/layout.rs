@@ -27,6 +27,7 @@ pub mod frame;
 mod hint;
 mod lower;
 mod public;
+mod stack;
 
 use cipherloom_plan::PortKind;
 use cipherloom_plan::data::Layout;
@@ -39,6 +40,7 @@ use crate::source::Span;
 pub use atom::Radix;
 pub use axes::Axes;
 pub use frame::Frame;
+pub use stack::Stacks;
 
 /// Where a tensor comes in or goes out.
 #[derive(Clone, Debug, PartialEq)]
@@ -106,9 +108,29 @@ pub struct Packed {
     pub ports: Vec<Port>,
 }
 
+/// Every frame, and again with stacks where some axis gains by them.
+pub fn frames(graph: &Graph, axes: &Axes, slots: u32) -> Vec<Frame> {
+    let frames = Frame::enumerate(axes, slots);
+    let stacked = frames
+        .iter()
+        .filter(|frame| !Stacks::choose(graph, axes, frame).is_empty());
+    let stacked: Vec<Frame> = stacked
+        .map(|frame| Frame {
+            stacked: true,
+            ..frame.clone()
+        })
+        .collect();
+    frames.into_iter().chain(stacked).collect()
+}
+
 /// Lays out a graph without loops in a given frame.
 pub fn run(graph: &Graph, axes: &Axes, frame: &Frame, radix: Radix) -> Result<Packed, Diagnostic> {
-    let packed = lower::lower(graph, axes, frame, radix)?;
+    let stacks = if frame.stacked {
+        Stacks::choose(graph, axes, frame)
+    } else {
+        Stacks::none(graph)
+    };
+    let packed = lower::lower(graph, axes, frame, stacks, radix)?;
     Ok(Packed {
         graph: simplify_slots::run(&packed.graph),
         ports: packed.ports,

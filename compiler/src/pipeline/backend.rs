@@ -2,7 +2,7 @@
 
 use crate::analysis::cost::{CostModel, Shape};
 use crate::diagnostic::{Code, Diagnostic};
-use crate::ir::{Graph, Opcode};
+use crate::ir::{Graph, OpData, Opcode};
 use crate::options::Options;
 use crate::params::search::{self, Choice, KEY_BUDGET_BYTES, Placed, Space};
 use crate::params::security::largest_modulus_bits;
@@ -27,6 +27,8 @@ const LEAST_LEFT: u32 = 4;
 const MOST_LEFT: u32 = 16;
 /// Ways to bootstrap that are worked out in full.
 const FINALISTS: usize = 3;
+/// Frames that are compared by their predicted time.
+const CLOSELY_COMPARED: usize = 24;
 /// Rotations are first summed two bits at a time: about half the decompositions of one bit at a time.
 const FIRST_RADIX: Radix = Radix {
     cyclic: 2,
@@ -108,12 +110,7 @@ pub fn lower(graph: &Graph, options: &Options, refreshing: bool) -> Result<Lower
     })
 }
 
-fn at_degree(
-    graph: &Graph,
-    options: &Options,
-    log_n: u32,
-    refreshing: bool,
-) -> Result<Lowered, Diagnostic> {
+fn at_degree(graph: &Graph, options: &Options, log_n: u32, refreshing: bool) -> Result<Lowered, Diagnostic> {
     let axes = Axes::unify(graph)?;
     let mut space = space(options, log_n);
     if refreshing {
@@ -121,7 +118,7 @@ fn at_degree(
     }
     let mut compared: Vec<(LayoutAlternative, Frame)> = Vec::new();
     let mut refusal = None;
-    for frame in Frame::enumerate(&axes, 1 << (log_n - 1)) {
+    for frame in promising(graph, &axes, 1 << (log_n - 1))? {
         let packed = match lay_out(graph, &axes, &frame, FIRST_RADIX, &space) {
             Ok(packed) => packed,
             Err(other) if matches!(other.code, Code::Depth | Code::Range) => {
@@ -153,7 +150,11 @@ fn at_degree(
         match in_frame(graph, &axes, frame, &space) {
             Ok((packed, choice)) => {
                 let key = |choice: &Choice| {
-                    (!choice.is_precise, choice.key_bytes > KEY_BUDGET_BYTES, choice.cost.seconds)
+                    (
+                        !choice.is_precise,
+                        choice.key_bytes > KEY_BUDGET_BYTES,
+                        choice.cost.seconds,
+                    )
                 };
                 if best.as_ref().is_none_or(|(_, best)| key(&choice) < key(best)) {
                     best = Some((packed, choice));
@@ -170,6 +171,32 @@ fn at_degree(
         choice,
         alternatives,
     })
+}
+
+/// The frames with the least to compute, by a count without levels: of hundreds of frames only these are compared closely.
+fn promising(graph: &Graph, axes: &Axes, slots: u32) -> Result<Vec<Frame>, Diagnostic> {
+    let mut frames = Vec::new();
+    for frame in layout::frames(graph, axes, slots) {
+        let packed = layout::run(graph, axes, &frame, FIRST_RADIX)?;
+        frames.push((work(&packed.graph), frame));
+    }
+    frames.sort_by(|(a, _), (b, _)| a.total_cmp(b));
+    Ok(frames
+        .into_iter()
+        .take(CLOSELY_COMPARED)
+        .map(|(_, frame)| frame)
+        .collect())
+}
+
+/// Roughly how much there is to compute, in rotations.
+fn work(graph: &Graph) -> f64 {
+    let each = |op: &OpData| match op.opcode {
+        Opcode::SlotMul => 1.0,
+        Opcode::SlotSumRotations => 0.5 + 0.5 * op.ints("by").len() as f64,
+        Opcode::SlotMulPlain => 0.25,
+        _ => 0.05,
+    };
+    graph.walk().into_iter().map(|op| each(graph.op(op))).sum()
 }
 
 /// A frame's best radix and parameters.
@@ -325,11 +352,10 @@ fn check_depth(packed: &Packed, space: &Space) -> Result<(), Diagnostic> {
     let smallest = search::smallest_log_scale(space.word_bits);
     let (_, top) = top_level(&packed.graph, 0);
     if top as usize >= search::MOST_PRIMES {
-        return Err(Diagnostic::new(
-            Code::Depth,
-            format!("{top} levels are more than a plan may have"),
-        )
-        .remedy("train fewer steps, or use polynomials of lower degree"));
+        return Err(
+            Diagnostic::new(Code::Depth, format!("{top} levels are more than a plan may have"))
+                .remedy("train fewer steps, or use polynomials of lower degree"),
+        );
     }
     let bits = (top + 1) * space.log_scale.unwrap_or(smallest);
     match largest_modulus_bits(space.log_n) {

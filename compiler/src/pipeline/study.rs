@@ -97,18 +97,7 @@ impl Study {
                 layout: Layout {
                     slots,
                     tiles: self.vectors,
-                    dims: vec![
-                        LayoutDim {
-                            block: 1,
-                            slot_stride: 0,
-                            tile_stride: 1,
-                        },
-                        LayoutDim {
-                            block: count,
-                            slot_stride: 1,
-                            tile_stride: 0,
-                        },
-                    ],
+                    dims: vec![LayoutDim::blocks(1, 0, 1), LayoutDim::blocks(count, 1, 0)],
                     repeats: if count < slots { vec![repeats] } else { Vec::new() },
                     factor: 1.0,
                 },

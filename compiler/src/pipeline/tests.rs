@@ -15,6 +15,7 @@ use crate::source::Source;
 
 mod closed;
 mod composites;
+mod matrices;
 
 /// The program of the README, smaller.
 fn logistic(batch: u32, features: u32, optimiser: &str) -> String {
@@ -61,7 +62,9 @@ fn graph_with(text: &str, steps: u32, closed_loop: bool) -> Graph {
     let source = Source::new("test.loom", text);
     let graph = sema::check(&source, &options, &mut diagnostics).unwrap_or_else(|| panic!("{diagnostics:?}"));
     let exact = grad::differentiate(&graph).expect("differentiable");
-    flatten(&exact, steps, is_closed(&exact, &options)).expect("approximable").0
+    flatten(&exact, steps, is_closed(&exact, &options), &options)
+        .expect("approximable")
+        .0
 }
 
 /// Deterministic data in [low, high].
@@ -287,7 +290,7 @@ fn every_frame_agrees(text: &str, steps: u32, slots: u32, radix: Radix) {
 
 fn every_frame_of(graph: &Graph, slots: u32, radix: Radix) {
     let axes = Axes::unify(graph).expect("axes");
-    let frames = Frame::enumerate(&axes, slots);
+    let frames = layout::frames(graph, &axes, slots);
     assert!(!frames.is_empty());
     for frame in frames {
         let packed = layout::run(graph, &axes, &frame, radix).expect("laid out");

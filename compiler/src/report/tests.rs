@@ -31,11 +31,7 @@ const PRIMES: [u64; 4] = [
 ];
 
 fn port(name: &str, kind: PortKind, level: u8, scale: f64, error: f64) -> Port {
-    let dims = vec![LayoutDim {
-        block: 4,
-        slot_stride: 1,
-        tile_stride: 1,
-    }];
+    let dims = vec![LayoutDim::blocks(4, 1, 1)];
     Port {
         name: name.to_owned(),
         kind,

@@ -28,7 +28,6 @@ fn block(graph: &Graph, id: BlockId, in_step: bool, diagnostics: &mut Diagnostic
 
 /// What is refused, and what to do instead.
 fn refusal(graph: &Graph, op: &OpData, in_step: bool) -> Option<(&'static str, &'static str)> {
-    let rank = |value: Value| graph.ty(value).as_tensor().map_or(0, |tensor| tensor.shape.len());
     let secret =
         |value: Value| matches!(graph.ty(value), Type::Tensor(tensor) if tensor.secrecy == Secrecy::Secret);
     let on_secrets = op.operands.iter().any(|&operand| secret(operand));
@@ -36,10 +35,6 @@ fn refusal(graph: &Graph, op: &OpData, in_step: bool) -> Option<(&'static str, &
         Opcode::TensorInput | Opcode::TensorStream if !op.results.iter().any(|&result| secret(result)) => (
             "an input that is public",
             "declare it `weight` if it is known beforehand, or `secret`",
-        ),
-        Opcode::TensorMatmul if on_secrets && op.operands.iter().all(|&operand| rank(operand) == 2) => (
-            "a product of two matrices",
-            "train one output at a time with a weight vector: `x @ w` with `w: secret [features]`",
         ),
         Opcode::TensorConv1d | Opcode::TensorConv2d if on_secrets => (
             "a convolution of secrets",

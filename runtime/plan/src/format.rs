@@ -366,6 +366,8 @@ impl From<Instruction> for InstructionRecord {
 record!(LayoutDim {
     block: u32,
     slot_stride: u32,
+    stack: u32,
+    stack_stride: u32,
     tile_stride: u32
 });
 record!(Repeat {

@@ -6,8 +6,9 @@ use crate::model::{LayoutDim, MAX_RANK, MAX_REPEATS, Repeat};
 
 /// How a tensor lies in the slots of one or more ciphertexts ("tiles").
 ///
-/// The value at index (i_0, i_1, …) stands in tile Σ (i_d / block_d)·tile_stride_d at slot Σ (i_d % block_d)·slot_stride_d
-/// and at every slot that the repeats lead to from there. All other slots are 0.
+/// The value at index (i_0, i_1, …), of blocks b_d = i_d / block_d, stands in tile Σ (b_d / stack_d)·tile_stride_d at slot
+/// Σ (i_d % block_d)·slot_stride_d + (b_d % stack_d)·stack_stride_d and at every slot that the repeats lead to from there.
+/// All other slots are 0.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LayoutView {
     slots: u32,
@@ -120,14 +121,17 @@ impl LayoutView {
     pub fn fits(&self, shape: &[u32]) -> bool {
         let (mut last_slot, mut last_tile, mut per_tile, mut blocks) = (0_u64, 0_u64, 1_u64, 1_u64);
         for (&extent, dim) in shape.iter().zip(&self.dims) {
-            if extent == 0 || dim.block == 0 {
+            if extent == 0 || dim.block == 0 || dim.stack == 0 {
                 return false;
             }
             let block = u64::from(extent.min(dim.block));
-            let count = u64::from(extent.div_ceil(dim.block));
-            last_slot = last_slot.saturating_add((block - 1) * u64::from(dim.slot_stride));
+            let stack = u64::from(extent.div_ceil(dim.block).min(dim.stack));
+            let count = u64::from(extent.div_ceil(dim.block).div_ceil(dim.stack));
+            last_slot = last_slot
+                .saturating_add((block - 1) * u64::from(dim.slot_stride))
+                .saturating_add((stack - 1) * u64::from(dim.stack_stride));
             last_tile = last_tile.saturating_add((count - 1) * u64::from(dim.tile_stride));
-            per_tile = per_tile.saturating_mul(block);
+            per_tile = per_tile.saturating_mul(block).saturating_mul(stack);
             blocks = blocks.saturating_mul(count);
         }
         for repeat in &self.repeats {
@@ -149,9 +153,11 @@ impl LayoutView {
     pub fn place(&self, index: &[u32]) -> (u32, u32) {
         let (mut tile, mut slot) = (0_u32, 0_u32);
         for (&i, dim) in index.iter().zip(&self.dims) {
-            let block = dim.block.max(1);
-            tile = tile.wrapping_add((i / block).wrapping_mul(dim.tile_stride));
-            slot = slot.wrapping_add((i % block).wrapping_mul(dim.slot_stride));
+            let (block, stack) = (dim.block.max(1), dim.stack.max(1));
+            tile = tile.wrapping_add((i / block / stack).wrapping_mul(dim.tile_stride));
+            slot = slot
+                .wrapping_add((i % block).wrapping_mul(dim.slot_stride))
+                .wrapping_add((i / block % stack).wrapping_mul(dim.stack_stride));
         }
         (tile, slot)
     }
@@ -258,9 +264,9 @@ fn walk_blocks(
         }
         return;
     };
-    let block = dim.block.max(1);
+    let (block, stack) = (dim.block.max(1), dim.stack.max(1));
     for index in 0..extent.div_ceil(block) {
-        let Some(tile) = index
+        let Some(tile) = (index / stack)
             .checked_mul(dim.tile_stride)
             .and_then(|here| tile.checked_sub(here))
         else {
@@ -271,7 +277,9 @@ fn walk_blocks(
             let flat = flat
                 .wrapping_mul(extent as usize)
                 .wrapping_add((first + within) as usize);
-            let slot = slot.wrapping_add(within.wrapping_mul(dim.slot_stride));
+            let slot = slot
+                .wrapping_add(within.wrapping_mul(dim.slot_stride))
+                .wrapping_add((index % stack).wrapping_mul(dim.stack_stride));
             walk_blocks(shape, dims, tile, flat, slot, visit);
         }
     }

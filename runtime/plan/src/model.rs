@@ -59,16 +59,33 @@ impl PortKind {
     }
 }
 
-/// Where the indices of one tensor dimension go: index i adds `(i % block) * slot_stride` to the slot and
-/// `(i / block) * tile_stride` to the tile.
+/// Where the indices of one tensor dimension go: index i of block b = i / `block` adds
+/// `(i % block) * slot_stride + (b % stack) * stack_stride` to the slot and `(b / stack) * tile_stride` to the tile.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LayoutDim {
-    /// How many consecutive indices share a tile; at least 1.
+    /// How many consecutive indices are a block; at least 1.
     pub block: u32,
     /// Slots between neighbours of a block.
     pub slot_stride: u32,
-    /// Tiles between neighbouring blocks.
+    /// How many consecutive blocks share a tile; at least 1.
+    pub stack: u32,
+    /// Slots between neighbouring blocks of a tile.
+    pub stack_stride: u32,
+    /// Tiles between neighbouring stacks of blocks.
     pub tile_stride: u32,
+}
+
+impl LayoutDim {
+    /// A dimension whose blocks have a tile each.
+    pub const fn blocks(block: u32, slot_stride: u32, tile_stride: u32) -> Self {
+        LayoutDim {
+            block,
+            slot_stride,
+            stack: 1,
+            stack_stride: 0,
+            tile_stride,
+        }
+    }
 }
 
 /// An arithmetic progression of slots: offsets `k * stride` for k < `count`. Several combine by summing.

@@ -4,11 +4,7 @@ use cipherloom_plan::{LayoutDim, LayoutError, LayoutView, Repeat};
 use proptest::prelude::*;
 
 fn dim(block: u32, slot_stride: u32, tile_stride: u32) -> LayoutDim {
-    LayoutDim {
-        block,
-        slot_stride,
-        tile_stride,
-    }
+    LayoutDim::blocks(block, slot_stride, tile_stride)
 }
 
 #[test]

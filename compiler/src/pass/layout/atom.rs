@@ -1,26 +1,37 @@
 //! A tensor as it stands in tiles, and the frame's arithmetic on such tensors.
 
 mod plain;
+mod region;
 mod roll;
-
-use cipherloom_plan::Repeat;
+mod stack;
 
 use super::axes::{Axes, Axis};
 use super::frame::{Frame, bits};
-use crate::dialect::slot::{Contents, Vectors};
+use crate::dialect::slot::Vectors;
 use crate::ir::Value;
+
+pub use region::Region;
 
 /// How a tensor uses one place of the frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Lane {
-    /// Its index along this axis.
+    /// Its index along this axis, within a block.
     Along(Axis),
+    /// The number of a block of this axis, which lies along its own place: blocks that would be tiles share one.
+    Stack(Axis),
     /// The same value at every index.
     Same,
     /// The value at index 0, zero at the others.
     First,
     /// The value at index 0, anything at the others: what a sum along a place that is not cyclic leaves.
     Partial,
+}
+
+impl Lane {
+    /// Whether values differ along the place.
+    pub fn varies(self) -> bool {
+        matches!(self, Self::Along(_) | Self::Stack(_))
+    }
 }
 
 /// A tensor in tiles.
@@ -62,14 +73,20 @@ impl Packer<'_> {
     pub fn grid(&self, lanes: &[Lane]) -> Vec<u32> {
         lanes
             .iter()
-            .map(|lane| {
-                if let Lane::Along(axis) = lane {
-                    self.frame.tiles(self.axes, *axis)
-                } else {
-                    1
-                }
+            .map(|lane| match *lane {
+                Lane::Along(axis) => self
+                    .frame
+                    .tiles(self.axes, axis)
+                    .div_ceil(self.stacked(lanes, axis)),
+                _ => 1,
             })
             .collect()
+    }
+
+    /// Most blocks of an axis that share a tile.
+    pub fn stacked(&self, lanes: &[Lane], axis: Axis) -> u32 {
+        let place = lanes.iter().position(|&lane| lane == Lane::Stack(axis));
+        place.map_or(1, |place| self.frame.places[place].block)
     }
 
     /// Position of every tile of a grid, in order.
@@ -102,42 +119,6 @@ impl Packer<'_> {
             .unwrap_or(0)
     }
 
-    /// Whether some axis of these lanes does not fill its tiles.
-    pub fn is_padded(&self, lanes: &[Lane]) -> bool {
-        lanes
-            .iter()
-            .any(|lane| matches!(lane, Lane::Along(axis) if self.frame.padding(self.axes, *axis) > 0))
-    }
-
-    /// Indices of a place that hold elements in a tile.
-    fn used(&self, lane: Lane, tile: u32, place: usize) -> u32 {
-        let block = self.frame.places[place].block;
-        match lane {
-            Lane::Along(axis) => (self.axes.extents[axis] - tile * block).min(block),
-            Lane::Same => block,
-            Lane::First | Lane::Partial => 1,
-        }
-    }
-
-    /// The slots of a tile that hold elements: `None` if all do.
-    pub fn region(&self, lanes: &[Lane], position: &[u32]) -> Option<Vec<Repeat>> {
-        let mut full = true;
-        let mut dims = Vec::new();
-        for (place, (lane, &tile)) in lanes.iter().zip(position).enumerate() {
-            let frame = self.frame.places[place];
-            let count = self.used(*lane, tile, place);
-            full &= count == frame.block;
-            if count > 1 {
-                dims.push(Repeat {
-                    count,
-                    stride: frame.stride,
-                });
-            }
-        }
-        dims.extend(self.frame.copies());
-        (!full).then_some(dims)
-    }
-
     /// Multiplies the slots that hold elements by `factor` and all others by zero.
     pub fn mask(&mut self, atom: &Atom, factor: f64) -> Atom {
         let lanes: Vec<Lane> = atom
@@ -149,15 +130,8 @@ impl Packer<'_> {
             .iter()
             .zip(&atom.tiles)
             .map(|(position, &tile)| match self.region(&lanes, position) {
-                Some(dims) => self.vectors.mul_plain(
-                    tile,
-                    &Contents::Boxes {
-                        value: factor,
-                        offset: 0,
-                        dims,
-                    },
-                ),
-                None => self.vectors.mul_scalar(tile, factor),
+                Region::All(_) => self.vectors.mul_scalar(tile, factor),
+                region => self.vectors.mul_plain(tile, &region.contents(factor, 0)),
             })
             .collect();
         Atom {
@@ -183,7 +157,7 @@ impl Packer<'_> {
     /// Copies the value at index 0 to all indices, in every place where `wanted` does not leave it there.
     pub fn spread(&mut self, atom: &Atom, wanted: &[Lane]) -> Atom {
         let spreads = |lane: Lane, wanted: Lane| {
-            matches!(lane, Lane::First | Lane::Partial) && matches!(wanted, Lane::Along(_) | Lane::Same)
+            matches!(lane, Lane::First | Lane::Partial) && (wanted.varies() || wanted == Lane::Same)
         };
         if !atom
             .lanes
@@ -256,7 +230,7 @@ impl Packer<'_> {
             .iter()
             .zip(&b.lanes)
             .map(|(&a, &b)| match (a, b) {
-                (Lane::Along(axis), _) | (_, Lane::Along(axis)) => Lane::Along(axis),
+                (lane, _) | (_, lane) if lane.varies() => lane,
                 (Lane::First, _) | (_, Lane::First) => Lane::First,
                 (Lane::Partial, _) | (_, Lane::Partial) => Lane::Partial,
                 _ => Lane::Same,
@@ -267,14 +241,6 @@ impl Packer<'_> {
         Atom { lanes, clean, tiles }
     }
 
-    /// Whether the atom itself lies along every padded axis of `lanes`.
-    pub fn covers(&self, atom: &Atom, lanes: &[Lane]) -> bool {
-        lanes.iter().zip(&atom.lanes).all(|(lane, own)| match lane {
-            Lane::Along(axis) => lane == own || self.frame.padding(self.axes, *axis) == 0,
-            _ => true,
-        })
-    }
-
     /// Sum, or difference, of two tensors of the same element scale.
     pub fn add(&mut self, a: &Atom, b: &Atom, subtract: bool) -> Atom {
         let wanted: Vec<Lane> = a
@@ -282,7 +248,7 @@ impl Packer<'_> {
             .iter()
             .zip(&b.lanes)
             .map(|(&a, &b)| match (a, b) {
-                (Lane::Along(axis), _) | (_, Lane::Along(axis)) => Lane::Along(axis),
+                (lane, _) | (_, lane) if lane.varies() => lane,
                 (Lane::Same, _) | (_, Lane::Same) => Lane::Same,
                 (Lane::Partial, _) | (_, Lane::Partial) => Lane::Partial,
                 _ => Lane::First,
@@ -315,23 +281,23 @@ impl Packer<'_> {
             // The tensor does not vary along the axis.
             return self.scale(atom, f64::from(self.axes.extents[axis]));
         }
-        let padded = self.frame.padding(self.axes, axis) > 0;
-        let atom = if padded && !atom.clean {
+        let own = [Lane::Along(axis), Lane::Stack(axis)];
+        let is_padded = own.iter().any(|&lane| self.pads(&atom.lanes, lane));
+        let atom = if is_padded && !atom.clean {
             self.mask(atom, 1.0)
         } else {
             atom.clone()
         };
-        let frame = self.frame.places[place];
-        let cyclic = self.frame.is_cyclic(place);
-        let used = bits(self.axes.extents[axis].min(frame.block));
+        let blocks = self.frame.tiles(self.axes, axis);
+        let count = self.grid(&atom.lanes)[place];
         let mut lanes = atom.lanes.clone();
         lanes[place] = Lane::Same;
-        let tiles = Self::positions(&self.grid(&lanes))
+        let mut tiles: Vec<Value> = Self::positions(&self.grid(&lanes))
             .iter()
             .map(|position| {
                 let mut position = position.clone();
                 let mut total = None;
-                for tile in 0..self.frame.tiles(self.axes, axis) {
+                for tile in 0..count {
                     position[place] = tile;
                     let next = self.tile(&atom, &position);
                     total = Some(match total {
@@ -341,22 +307,27 @@ impl Packer<'_> {
                 }
                 total.unwrap_or(atom.tiles[0])
             })
-            .collect::<Vec<_>>()
-            .into_iter()
-            .map(|total| {
-                let (count, radix) = if cyclic {
-                    (bits(frame.block), self.radix.cyclic)
-                } else {
-                    (used, self.radix.sums)
-                };
-                self.rotations(total, i64::from(frame.stride), count, radix, false)
-            })
             .collect();
-        lanes[place] = match (cyclic || frame.block == 1, used) {
-            (true, _) => Lane::Same,
-            (false, 0) => Lane::First,
-            _ => Lane::Partial,
-        };
+        let stack = atom.lanes.iter().position(|&lane| lane == own[1]);
+        let summed = [(place, self.axes.extents[axis])].into_iter();
+        for (place, extent) in summed.chain(stack.map(|stack| (stack, blocks))) {
+            let frame = self.frame.places[place];
+            let cyclic = self.frame.is_cyclic(place);
+            let used = bits(extent.min(frame.block));
+            let (count, radix) = if cyclic {
+                (bits(frame.block), self.radix.cyclic)
+            } else {
+                (used, self.radix.sums)
+            };
+            for tile in &mut tiles {
+                *tile = self.rotations(*tile, i64::from(frame.stride), count, radix, false);
+            }
+            lanes[place] = match (cyclic || frame.block == 1, used) {
+                (true, _) => Lane::Same,
+                (false, 0) => Lane::First,
+                _ => Lane::Partial,
+            };
+        }
         Atom {
             lanes,
             clean: atom.clean,
@@ -369,12 +340,6 @@ impl Packer<'_> {
 fn along(lanes: &[Lane]) -> Vec<Lane> {
     lanes
         .iter()
-        .map(|&lane| {
-            if matches!(lane, Lane::Along(_)) {
-                lane
-            } else {
-                Lane::First
-            }
-        })
+        .map(|&lane| if lane.varies() { lane } else { Lane::First })
         .collect()
 }

@@ -1,6 +1,6 @@
 //! Where the axes lie in the slots: one block of slot bits for each place.
 
-use cipherloom_plan::{LayoutDim, Repeat};
+use cipherloom_plan::Repeat;
 
 use super::axes::{Axes, Axis};
 
@@ -22,6 +22,8 @@ pub struct Frame {
     pub period: u32,
     /// One for each place of [`Axes`].
     pub places: Vec<Place>,
+    /// Whether blocks of an axis share a tile where that is worth while.
+    pub stacked: bool,
 }
 
 impl Frame {
@@ -62,6 +64,7 @@ impl Frame {
                     slots,
                     period: stride,
                     places,
+                    stacked: false,
                 };
                 if !frames.contains(&frame) {
                     frames.push(frame);
@@ -86,16 +89,6 @@ impl Frame {
         self.tiles(axes, axis) * self.places[axes.place[axis]].block - axes.extents[axis]
     }
 
-    /// The layout of one dimension whose tiles are `tile_stride` apart.
-    pub fn dim(&self, axes: &Axes, axis: Axis, tile_stride: u32) -> LayoutDim {
-        let place = self.places[axes.place[axis]];
-        LayoutDim {
-            block: place.block,
-            slot_stride: place.stride,
-            tile_stride,
-        }
-    }
-
     /// The copies of the period that fill a vector.
     pub fn copies(&self) -> Option<Repeat> {
         (self.period < self.slots).then_some(Repeat {
@@ -112,7 +105,7 @@ impl Frame {
             .into_iter()
             .map(|place| format!("{} of {}", self.places[place].block, axes.place_extents[place]))
             .collect();
-        parts.join(" × ")
+        parts.join(" × ") + if self.stacked { ", stacked" } else { "" }
     }
 }
 

@@ -13,6 +13,7 @@ use super::form::{AtomId, Form};
 use super::frame::Frame;
 use super::hint::scale_hints;
 use super::public::Public;
+use super::stack::Stacks;
 use super::{Packed, Port};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::dialect::slot::Vectors;
@@ -37,11 +38,18 @@ enum Known {
 }
 
 /// Lowers a graph without loops.
-pub fn lower(graph: &Graph, axes: &Axes, frame: &Frame, radix: Radix) -> Result<Packed, Diagnostic> {
+pub fn lower(
+    graph: &Graph,
+    axes: &Axes,
+    frame: &Frame,
+    stacks: Stacks,
+    radix: Radix,
+) -> Result<Packed, Diagnostic> {
     let mut lowering = Lowering {
         graph,
         hints: scale_hints(graph),
         states: axes::states(graph),
+        stacks,
         known: vec![None; graph.value_count()],
         atoms: Vec::new(),
         ports: Vec::new(),
@@ -68,6 +76,7 @@ struct Lowering<'a> {
     hints: Vec<Option<f64>>,
     /// The first read of each state of a closed loop.
     states: BTreeMap<String, Value>,
+    stacks: Stacks,
     known: Vec<Option<Known>>,
     atoms: Vec<Atom>,
     ports: Vec<Port>,
@@ -143,7 +152,9 @@ impl Lowering<'_> {
             }
             TrainStep => {
                 let (count, every) = (op.int("count"), op.int("every"));
-                self.packer.vectors.step(op.int("index").unwrap_or(0), count, every);
+                self.packer
+                    .vectors
+                    .step(op.int("index").unwrap_or(0), count, every);
             }
             TrainEnd => self.packer.vectors.end(),
             TensorState => self.load(op),
@@ -290,10 +301,6 @@ impl Lowering<'_> {
     fn product(&mut self, op: &OpData) -> Result<(), Diagnostic> {
         let (a, b) = (op.operands[0], op.operands[1]);
         let contracted = (op.opcode == Opcode::TensorMatmul).then(|| self.dims(b)[0]);
-        if contracted.is_some() && self.dims(a).len() == 2 && self.dims(b).len() == 2 {
-            return Err(unsupported(op, "the product of two matrices is not compiled yet")
-                .remedy("multiply by vectors, one column at a time"));
-        }
         let (coefficient, product) = match (self.public(op, 0), self.public(op, 1)) {
             (public, None) | (None, public) if public.is_some() => {
                 let index = usize::from(self.public(op, 0).is_some());
@@ -310,22 +317,54 @@ impl Lowering<'_> {
                 if contracted.is_none() {
                     return self.times_public(op, index, &public);
                 }
-                let (coefficient, atom) = self.materialise(op.operands[index])?;
-                let atom = self.atoms[atom].clone();
+                let (coefficient, atom) = self.factor(op.operands[index], contracted.is_some())?;
                 let dims = self.dims(op.operands[1 - index]);
                 (coefficient, self.packer.mul_public(&atom, &public, &dims))
             }
             _ => {
-                let ((x, a), (y, b)) = (self.materialise(a)?, self.materialise(b)?);
-                let (a, b) = (self.atoms[a].clone(), self.atoms[b].clone());
+                let is_matrix = contracted.is_some();
+                let ((x, a), (y, b)) = (self.factor(a, is_matrix)?, self.factor(b, is_matrix)?);
                 (x * y, self.packer.mul(&a, &b))
             }
         };
-        let product = match contracted {
-            Some(axis) => self.packer.sum(&product, axis),
-            None => product,
+        let Some(axis) = contracted else {
+            self.set_atom(op, coefficient, product);
+            return Ok(());
         };
-        self.set_atom(op, coefficient, product);
+        let mut sum = self.packer.sum(&product, axis);
+        let mut coefficient = coefficient;
+        let stacks = self.stacks.of(op.results[0]).to_vec();
+        for (axis, place) in stacks {
+            // The masks that stacking takes multiply by the factor that is wished for.
+            let wanted = self.hints[op.results[0].index()].unwrap_or(coefficient);
+            sum = self.packer.stack(&sum, axis, place, ratio(coefficient, wanted));
+            coefficient = wanted;
+        }
+        self.set_atom(op, coefficient, sum);
         Ok(())
+    }
+
+    /// A factor of a product: its coefficient, and its atom with one block in a tile if the product is one of matrices.
+    fn factor(&mut self, value: Value, is_matrix: bool) -> Result<(f64, Atom), Diagnostic> {
+        let (coefficient, atom) = self.materialise(value)?;
+        let mut atom = self.atoms[atom].clone();
+        if is_matrix {
+            for &(axis, _) in self.stacks.of(value) {
+                atom = self.packer.unstack(&atom, axis);
+            }
+        }
+        Ok((coefficient, atom))
+    }
+
+    /// The lanes of a tensor that stands at every index of its axes, and the same at every index of other places.
+    fn whole(&self, value: Value) -> Vec<Lane> {
+        let mut lanes = vec![Lane::Same; self.packer.frame.places.len()];
+        for axis in self.dims(value) {
+            lanes[self.packer.axes.place[axis]] = Lane::Along(axis);
+        }
+        for &(axis, place) in self.stacks.of(value) {
+            lanes[place] = Lane::Stack(axis);
+        }
+        lanes
     }
 }

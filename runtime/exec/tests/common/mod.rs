@@ -98,11 +98,7 @@ impl Toy {
         let layout = Layout {
             slots: SLOTS as u32,
             tiles: 1,
-            dims: vec![LayoutDim {
-                block: SLOTS as u32,
-                slot_stride: 1,
-                tile_stride: 0,
-            }],
+            dims: vec![LayoutDim::blocks(SLOTS as u32, 1, 0)],
             repeats: vec![],
             factor: 1.0,
         };

@@ -121,11 +121,7 @@ pub fn plan_data(name: &str, at_the_end: bool) -> PlanData {
             slots: 1 << (LOG_N - 1),
             tiles: 1,
             dims: [(ROWS as u32, ROW_SLOTS), (COLUMNS as u32, 1)]
-                .map(|(block, slot_stride)| LayoutDim {
-                    block,
-                    slot_stride,
-                    tile_stride: 0,
-                })
+                .map(|(block, slot_stride)| LayoutDim::blocks(block, slot_stride, 0))
                 .to_vec(),
             repeats: vec![],
             factor: 1.0,

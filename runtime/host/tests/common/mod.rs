@@ -29,11 +29,7 @@ pub fn plan_data(name: &str) -> PlanData {
     let wide: Vec<u64> = primes_near(1 << 50, u32::from(LOG_N)).take(3).collect();
     let mut q = vec![wide[0]];
     q.extend(primes_near(1 << 40, u32::from(LOG_N)).take(usize::from(LEVEL)));
-    let dim = |block, slot_stride, tile_stride| LayoutDim {
-        block,
-        slot_stride,
-        tile_stride,
-    };
+    let dim = |block, slot_stride, tile_stride| LayoutDim::blocks(block, slot_stride, tile_stride);
     let layout = |tiles, dims, repeats, factor| Layout {
         slots: SLOTS,
         tiles,

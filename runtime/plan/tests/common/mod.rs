@@ -81,18 +81,7 @@ fn port(name: &str, kind: PortKind, level: u8, scale: f64) -> Port {
         layout: Layout {
             slots: N / 2,
             tiles: 1,
-            dims: vec![
-                LayoutDim {
-                    block: 4,
-                    slot_stride: 16,
-                    tile_stride: 0,
-                },
-                LayoutDim {
-                    block: 8,
-                    slot_stride: 1,
-                    tile_stride: 0,
-                },
-            ],
+            dims: vec![LayoutDim::blocks(4, 16, 0), LayoutDim::blocks(8, 1, 0)],
             repeats: vec![Repeat { count: 8, stride: 64 }],
             factor: 0.5,
         },

@@ -2,7 +2,7 @@
 
 use super::super::axes::Axis;
 use super::super::public::Public;
-use super::{Atom, Lane, Packer, along};
+use super::{Atom, Lane, Packer, Region, along};
 use crate::dialect::slot::Contents;
 
 impl Packer<'_> {
@@ -22,24 +22,12 @@ impl Packer<'_> {
         let mut index = vec![0; dims.len()];
         let slots = (0..self.frame.period)
             .map(|slot| {
-                for (place, (lane, &tile)) in lanes.iter().zip(position).enumerate() {
-                    let frame = self.frame.places[place];
-                    let at = slot / frame.stride % frame.block;
-                    match lane {
-                        Lane::Along(axis) => {
-                            let at = tile * frame.block + at;
-                            if at >= self.axes.extents[*axis] {
-                                return 0.0;
-                            }
-                            if let Some(dimension) = dims.iter().position(|dim| dim == axis) {
-                                index[dimension] = at;
-                            }
-                        }
-                        Lane::First | Lane::Partial if at > 0 => return 0.0,
-                        _ => {}
+                let holds = self.element(lanes, position, slot, |axis, at| {
+                    if let Some(dimension) = dims.iter().position(|&dim| dim == axis) {
+                        index[dimension] = at;
                     }
-                }
-                public.at(&index)
+                });
+                if holds { public.at(&index) } else { 0.0 }
             })
             .collect();
         Contents::Slots(slots)
@@ -84,7 +72,7 @@ impl Packer<'_> {
             .iter()
             .map(|&lane| match lane {
                 Lane::Partial => Lane::Same,
-                Lane::Along(_) if !atom.clean && public.splat().is_some() => Lane::Same,
+                lane if lane.varies() && !atom.clean && public.splat().is_some() => Lane::Same,
                 other => other,
             })
             .collect();
@@ -93,16 +81,9 @@ impl Packer<'_> {
             .map(|position| {
                 let tile = self.tile(&atom, position);
                 match (public.splat(), self.region(&guarded, position)) {
-                    (Some(value), None) => self.vectors.add_scalar(tile, value),
+                    (Some(value), Region::All(_)) => self.vectors.add_scalar(tile, value),
                     (Some(0.0), _) => tile,
-                    (Some(value), Some(dims)) => self.vectors.add_plain(
-                        tile,
-                        &Contents::Boxes {
-                            value,
-                            offset: 0,
-                            dims,
-                        },
-                    ),
+                    (Some(value), region) => self.vectors.add_plain(tile, &region.contents(value, 0)),
                     (None, _) => {
                         let contents = self.pack(&public, dims, &lanes, position);
                         self.vectors.add_plain(tile, &contents)

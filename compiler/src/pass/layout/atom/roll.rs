@@ -3,7 +3,7 @@
 use cipherloom_plan::Repeat;
 
 use super::super::axes::Axis;
-use super::{Atom, Lane, Packer};
+use super::{Atom, Lane, Packer, Region};
 use crate::dialect::slot::Contents;
 
 impl Packer<'_> {
@@ -14,6 +14,7 @@ impl Packer<'_> {
         if atom.lanes[place] != Lane::Along(axis) || by == 0 {
             return atom.clone();
         }
+        let atom = &self.unstack(atom, axis);
         let (extent, frame) = (self.axes.extents[axis], self.frame.places[place]);
         let block = frame.block;
         if extent == block && self.frame.is_cyclic(place) {
@@ -72,26 +73,38 @@ impl Packer<'_> {
 
     /// 1 on the elements of a tile whose index in `place` is one of `count` from `first` on.
     fn stretch(&self, lanes: &[Lane], position: &[u32], place: usize, first: u32, count: u32) -> Contents {
-        let mut dims: Vec<Repeat> = Vec::new();
-        for (other, (&lane, &tile)) in lanes.iter().zip(position).enumerate() {
-            let frame = self.frame.places[other];
-            let count = if other == place {
-                count
-            } else {
-                self.used(lane, tile, other)
-            };
-            if count > 1 {
-                dims.push(Repeat {
-                    count,
-                    stride: frame.stride,
-                });
+        let frame = self.frame.places[place];
+        let mut one = lanes.to_vec();
+        one[place] = Lane::First;
+        match self.region(&one, position) {
+            Region::Slots(marks) => {
+                let at = |slot: usize| slot as u32 / frame.stride % frame.block;
+                let first_of = |slot: usize| slot - (at(slot) * frame.stride) as usize;
+                let marked =
+                    |slot: usize| (first..first + count).contains(&at(slot)) && marks[first_of(slot)];
+                let slots = (0..marks.len()).map(|slot| f64::from(u8::from(marked(slot))));
+                Contents::Slots(slots.collect())
             }
-        }
-        dims.extend(self.frame.copies());
-        Contents::Boxes {
-            value: 1.0,
-            offset: first * self.frame.places[place].stride,
-            dims,
+            region => {
+                let mut dims = match region {
+                    Region::Box(dims) => dims,
+                    _ => Vec::new(),
+                };
+                if count > 1 {
+                    dims.insert(
+                        0,
+                        Repeat {
+                            count,
+                            stride: frame.stride,
+                        },
+                    );
+                }
+                Contents::Boxes {
+                    value: 1.0,
+                    offset: first * frame.stride,
+                    dims,
+                }
+            }
         }
     }
 }

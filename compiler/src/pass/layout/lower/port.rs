@@ -21,10 +21,7 @@ impl Lowering<'_> {
         } else {
             PortKind::Input
         };
-        let mut lanes = vec![Lane::Same; self.packer.frame.places.len()];
-        for &axis in &dims {
-            lanes[self.packer.axes.place[axis]] = Lane::Along(axis);
-        }
+        let lanes = self.whole(value);
         let layout = self.layout(&dims, &lanes, 1.0 / hint, true);
         let port = match self
             .ports
@@ -68,13 +65,17 @@ impl Lowering<'_> {
         let shown = |axis: Axis| {
             let place = self.packer.axes.place[axis];
             if lanes[place] == Lane::Along(axis) {
-                frame.dim(self.packer.axes, axis, tile_stride(place))
-            } else {
+                let stack = lanes.iter().position(|&lane| lane == Lane::Stack(axis));
+                let stack = stack.map(|stack| frame.places[stack]);
                 LayoutDim {
-                    block: self.packer.axes.extents[axis],
-                    slot_stride: 0,
-                    tile_stride: 0,
+                    block: frame.places[place].block,
+                    slot_stride: frame.places[place].stride,
+                    stack: stack.map_or(1, |stack| stack.block),
+                    stack_stride: stack.map_or(0, |stack| stack.stride),
+                    tile_stride: tile_stride(place),
                 }
+            } else {
+                LayoutDim::blocks(self.packer.axes.extents[axis], 0, 0)
             }
         };
         let mut repeats: Vec<Repeat> = Vec::new();

@@ -1,28 +1,18 @@
 //! States of a closed loop: read and written in one layout, so that the loop is closed.
 
-use cipherloom_plan::{PortKind, Repeat};
+use cipherloom_plan::PortKind;
 
 use super::super::Port;
 use super::super::atom::{Atom, Lane};
 use super::super::public::Public;
 use super::{Known, Lowering, ratio, unsupported};
 use crate::diagnostic::Diagnostic;
-use crate::dialect::slot::Contents;
 use crate::ir::{OpData, Value};
 
 impl Lowering<'_> {
     /// The first read of the state that an operation names: `None` if nothing reads it.
     fn state_of(&self, op: &OpData) -> Option<Value> {
         self.states.get(op.text("name").unwrap_or_default()).copied()
-    }
-
-    /// How a state uses the places: every index of its axes, and the same at every index of the others.
-    fn state_lanes(&self, state: Value) -> Vec<Lane> {
-        let mut lanes = vec![Lane::Same; self.packer.frame.places.len()];
-        for axis in self.dims(state) {
-            lanes[self.packer.axes.place[axis]] = Lane::Along(axis);
-        }
-        lanes
     }
 
     /// The factor that a state leaves outside its slots.
@@ -37,7 +27,7 @@ impl Lowering<'_> {
         if let Some(port) = self.ports.iter().position(known) {
             return port as u32;
         }
-        let (dims, lanes) = (self.dims(state), self.state_lanes(state));
+        let (dims, lanes) = (self.dims(state), self.whole(state));
         let layout = self.layout(&dims, &lanes, 1.0 / self.state_coefficient(state), true);
         let ty = self.tensor_type(state);
         self.ports.push(Port {
@@ -57,7 +47,7 @@ impl Lowering<'_> {
             .map(|tile| self.packer.vectors.state(port, tile))
             .collect();
         let atom = Atom {
-            lanes: self.state_lanes(state),
+            lanes: self.whole(state),
             clean: true,
             tiles,
         };
@@ -93,20 +83,10 @@ impl Lowering<'_> {
                 "a state that is set to a number that differs from step to step",
             ));
         }
-        let (dims, lanes) = (self.dims(state), self.state_lanes(state));
-        let slots = self.packer.frame.slots;
+        let (dims, lanes) = (self.dims(state), self.whole(state));
         let tiles = self.positions(&lanes).into_iter().map(|position| {
             let contents = match public.splat() {
-                Some(value) => Contents::Boxes {
-                    value,
-                    offset: 0,
-                    dims: self.packer.region(&lanes, &position).unwrap_or_else(|| {
-                        vec![Repeat {
-                            count: slots,
-                            stride: 1,
-                        }]
-                    }),
-                },
+                Some(value) => self.packer.region(&lanes, &position).contents(value, 0),
                 None => self.packer.pack(public, &dims, &lanes, &position),
             };
             self.packer.vectors.constant(&contents)
@@ -116,7 +96,7 @@ impl Lowering<'_> {
 
     /// The tiles of a value times a factor: copied where the state has copies, zero where it has no elements.
     fn state_tiles(&mut self, state: Value, atom: &Atom, factor: f64) -> Vec<Value> {
-        let lanes = self.state_lanes(state);
+        let lanes = self.whole(state);
         let mut atom = atom.clone();
         let mut factor = factor;
         if atom.lanes.contains(&Lane::Partial) {

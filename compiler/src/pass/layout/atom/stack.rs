@@ -1,0 +1,139 @@
+//! Blocks of an axis that share a tile: what is computed element by element then costs one ciphertext instead of many.
+//!
+//! A place that a tensor does not use holds the number of the block. Where the tensor is the same at every index of that place,
+//! as a cyclic sum leaves it, a mask for each block is all that stacking takes; elsewhere blocks are turned to their index.
+
+use super::super::axes::Axis;
+use super::super::frame::bits;
+use super::{Atom, Lane, Packer};
+use crate::ir::Value;
+
+impl Packer<'_> {
+    /// The tensor times a factor, with the blocks of an axis at the indices of `place`.
+    pub fn stack(&mut self, atom: &Atom, axis: Axis, place: usize, factor: f64) -> Atom {
+        let stride = self.frame.places[place].stride;
+        let own = self.axes.place[axis];
+        // As it stands with one block in a tile.
+        let single: Vec<Lane> = atom
+            .lanes
+            .iter()
+            .enumerate()
+            .map(|(at, &lane)| match lane {
+                Lane::Partial => Lane::First,
+                _ if at == place => Lane::First,
+                lane => lane,
+            })
+            .collect();
+        let mut lanes = single.clone();
+        lanes[place] = Lane::Stack(axis);
+        let is_ready = factor == 1.0 && atom.lanes == single;
+        let most = self.frame.places[place].block;
+        let tiles = Self::positions(&self.grid(&lanes))
+            .into_iter()
+            .map(|mut position| {
+                let first = position[own] * most;
+                let last = (first + most).min(self.frame.tiles(self.axes, axis));
+                let mut sum: Option<Value> = None;
+                for block in first..last {
+                    position[own] = block;
+                    let tile = self.tile(atom, &position);
+                    let offset = (block - first) * stride;
+                    let moved = if is_ready {
+                        self.turned(tile, -i64::from(offset))
+                    } else if atom.lanes[place] == Lane::Same {
+                        let mask = self.region(&single, &position).contents(factor, offset);
+                        self.vectors.mul_plain(tile, &mask)
+                    } else {
+                        let mask = self.region(&single, &position).contents(factor, 0);
+                        let masked = self.vectors.mul_plain(tile, &mask);
+                        self.turned(masked, -i64::from(offset))
+                    };
+                    sum = Some(match sum {
+                        Some(sum) => self.vectors.add(sum, moved),
+                        None => moved,
+                    });
+                }
+                sum.unwrap_or(atom.tiles[0])
+            })
+            .collect();
+        Atom {
+            lanes,
+            clean: !is_ready || atom.clean,
+            tiles,
+        }
+    }
+
+    /// The tensor with a tile for each block of an axis, the same at every index of the place that held their numbers.
+    pub fn unstack(&mut self, atom: &Atom, axis: Axis) -> Atom {
+        let Some(place) = atom.lanes.iter().position(|&lane| lane == Lane::Stack(axis)) else {
+            return atom.clone();
+        };
+        let frame = self.frame.places[place];
+        let own = self.axes.place[axis];
+        let mut single: Vec<Lane> = atom
+            .lanes
+            .iter()
+            .map(|&lane| if lane == Lane::Partial { Lane::First } else { lane })
+            .collect();
+        single[place] = Lane::First;
+        let tiles = Self::positions(&self.grid(&single))
+            .into_iter()
+            .map(|position| {
+                let (block, mut source) = (position[own], position.clone());
+                source[own] = block / frame.block;
+                let index = block % frame.block;
+                let tile = self.tile(atom, &source);
+                let mask = self
+                    .region(&single, &position)
+                    .contents(1.0, index * frame.stride);
+                let masked = self.vectors.mul_plain(tile, &mask);
+                self.spread_from(masked, place, index)
+            })
+            .collect();
+        single[place] = Lane::Same;
+        Atom {
+            lanes: single,
+            clean: true,
+            tiles,
+        }
+    }
+
+    /// A vector that holds values at one index of a place alone, copied to all of its indices: bit by bit, each towards the
+    /// half that is empty, so that nothing leaves the place.
+    fn spread_from(&mut self, mut tile: Value, place: usize, index: u32) -> Value {
+        let frame = self.frame.places[place];
+        let cyclic = self.frame.is_cyclic(place);
+        let radix = if cyclic {
+            self.radix.cyclic
+        } else {
+            self.radix.spreads
+        };
+        let step = |bit: u32| {
+            let step = i64::from(frame.stride) << bit;
+            if cyclic || index >> bit & 1 == 0 {
+                -step
+            } else {
+                step
+            }
+        };
+        let (count, mut done) = (bits(frame.block), 0);
+        while done < count {
+            let now = radix.min(count - done);
+            let by = (0..1u32 << now).map(|chosen| {
+                let chosen = (0..now).filter(|bit| chosen >> bit & 1 == 1);
+                chosen.map(|bit| step(done + bit)).sum()
+            });
+            tile = self.vectors.sum_rotations(tile, by.collect(), true);
+            done += now;
+        }
+        tile
+    }
+
+    fn turned(&mut self, tile: Value, by: i64) -> Value {
+        if by == 0 {
+            tile
+        } else {
+            self.vectors.sum_rotations(tile, vec![by], true)
+        }
+    }
+}
