@@ -11,8 +11,9 @@
 //! | plaintext, scalar | 1/12, times the size of what it is multiplied by |
 //!
 //! The terms of a polynomial share the error of their argument, and mostly cancel it: p(x + e) ≈ p(x) + p'(x)·e. So what
-//! a polynomial adds by itself is followed apart, as if its argument were exact, and the argument's error is multiplied
-//! by the largest slope at the end.
+//! a function adds by itself is followed apart, as if its argument were exact, and the argument's error is multiplied
+//! by the slope at the end. Functions may hold others, and take what stands `beside` their argument as exact where its
+//! error cancels later: the factors of rows in softmax.
 //!
 //! What a polynomial leaves of the function that it stands for in a bootstrap is a `bias`: an error that is the same
 //! whenever the value is.
@@ -62,8 +63,45 @@ pub struct Estimate {
     pub variance: f64,
     /// Variance of the error of a slot that a mask has made zero; that of the others where there are no such slots.
     pub empty: f64,
-    /// Inside a polynomial: its number, and the variance that there would be if the argument were exact.
-    local: Option<(i64, f64)>,
+    /// The functions that it is inside of.
+    inside: Inside,
+}
+
+/// Most functions around a value: a bootstrap's polynomial in a polynomial in a stage of softmax.
+const MOST_INSIDE: usize = 4;
+
+/// Functions around a value by their numbers, each with the variance that there would be if its argument were exact.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Inside([Option<(i64, f64)>; MOST_INSIDE]);
+
+impl Inside {
+    fn of(&self, function: i64) -> Option<f64> {
+        let mut functions = self.0.iter().flatten();
+        functions
+            .find(|(number, _)| *number == function)
+            .map(|&(_, variance)| variance)
+    }
+
+    /// Enters a function, or leaves what does not fit unknown.
+    fn set(&mut self, function: i64, variance: f64) {
+        self.leave(function);
+        if let Some(free) = self.0.iter_mut().find(|entry| entry.is_none()) {
+            *free = Some((function, variance));
+        }
+    }
+
+    fn leave(&mut self, function: i64) {
+        for entry in &mut self.0 {
+            *entry = entry.filter(|&(number, _)| number != function);
+        }
+    }
+
+    fn map(self, change: impl Fn(i64, f64) -> Option<f64>) -> Self {
+        Self(self.0.map(|entry| {
+            let (function, variance) = entry?;
+            Some((function, change(function, variance)?))
+        }))
+    }
 }
 
 impl Estimate {
@@ -108,7 +146,7 @@ impl Estimate {
 /// Standard deviation of the error of each tile written: (port, tile, deviation), in program order.
 pub fn outputs(graph: &Graph, model: &NoiseModel<'_>) -> Vec<(u32, u32, f64)> {
     let mut estimates = vec![Estimate::default(); graph.value_count()];
-    let mut arguments: BTreeMap<i64, f64> = BTreeMap::new();
+    let mut arguments: BTreeMap<i64, Estimate> = BTreeMap::new();
     let mut outputs = Vec::new();
     let mut states = States::default();
     let order = graph.walk();
@@ -143,40 +181,48 @@ pub fn outputs(graph: &Graph, model: &NoiseModel<'_>) -> Vec<(u32, u32, f64)> {
             Some(&state) => state,
             None => model.op(graph, op, |value| estimates[value.index()]),
         };
-        if let Some(polynomial) = shared_polynomial(graph, op, &estimates) {
+        estimate.inside = shared_functions(graph, op, &estimates).map(|function, _| {
             let alone = model.op(graph, op, |value| {
                 let estimate = estimates[value.index()];
-                let local = estimate.local.map_or(estimate.variance, |(_, local)| local);
+                let variance = estimate.inside.of(function).unwrap_or(estimate.variance);
                 Estimate {
-                    variance: local,
-                    empty: local,
+                    variance,
+                    empty: variance,
                     ..estimate
                 }
             });
-            estimate.local = Some((polynomial, alone.variance));
-        }
+            Some(alone.variance)
+        });
         if let Some(bound) = op.float("bound") {
             estimate = estimate.capped(bound);
         }
-        if let (Some(image), Some(slope), Some((own, local))) =
-            (op.int("image"), op.float("slope"), estimate.local)
-        {
-            if let Some(argument) = arguments.get(&image).filter(|_| own == image) {
-                estimate.variance = slope * slope * argument + local;
+        if let (Some(image), Some(slope)) = (op.int("image"), op.float("slope")) {
+            let (own, argument) = (estimate.inside.of(image), arguments.get(&image));
+            estimate.inside.leave(image);
+            if let (Some(own), Some(argument)) = (own, argument) {
+                let through = |before: f64| slope * slope * before + own;
+                estimate.variance = through(argument.variance);
                 estimate.empty = estimate.variance;
+                estimate.inside = estimate
+                    .inside
+                    .map(|function, _| argument.inside.of(function).map(through));
             }
-            estimate.local = None;
         }
         if let Some(bias) = op.float("bias") {
             // The same in every round, so that rounds add amplitudes where they add variances of the rest.
             let rounds = closed
                 .filter(|closed| (closed.start..closed.end).contains(&position))
                 .map_or(1, |closed| closed.count);
-            estimate.variance += bias * bias * f64::from(rounds);
+            let more = bias * bias * f64::from(rounds);
+            estimate.variance += more;
+            estimate.inside = estimate.inside.map(|_, variance| Some(variance + more));
         }
-        if let Some(polynomial) = op.int("argument") {
-            arguments.insert(polynomial, estimate.variance);
-            estimate.local = Some((polynomial, 0.0));
+        if let Some(function) = op.int("argument") {
+            arguments.insert(function, estimate);
+            estimate.inside.set(function, 0.0);
+        }
+        if let Some(function) = op.int("beside") {
+            estimate.inside.set(function, 0.0);
         }
         estimates[result.index()] = estimate;
     }
@@ -195,7 +241,7 @@ struct States {
 impl States {
     fn write(&mut self, tile: (u32, u32), estimate: Estimate) {
         let estimate = Estimate {
-            local: None,
+            inside: Inside::default(),
             ..estimate
         };
         self.now.insert(tile, estimate);
@@ -235,16 +281,17 @@ impl States {
     }
 }
 
-/// The polynomial whose argument alone all ciphertext operands depend on.
-fn shared_polynomial(graph: &Graph, op: &OpData, estimates: &[Estimate]) -> Option<i64> {
-    let secret = op
+/// The functions on whose arguments alone all ciphertext operands depend.
+fn shared_functions(graph: &Graph, op: &OpData, estimates: &[Estimate]) -> Inside {
+    let mut secret = op
         .operands
         .iter()
-        .filter(|operand| !matches!(graph.ty(**operand), Type::Plain(_)));
-    let mut polynomials =
-        secret.map(|operand| estimates[operand.index()].local.map(|(polynomial, _)| polynomial));
-    let first = polynomials.next().flatten()?;
-    polynomials.all(|other| other == Some(first)).then_some(first)
+        .filter(|operand| !matches!(graph.ty(**operand), Type::Plain(_)))
+        .map(|operand| estimates[operand.index()].inside);
+    let first = secret.next().unwrap_or_default();
+    secret.fold(first, |shared, other| {
+        shared.map(|function, variance| other.of(function).map(|_| variance))
+    })
 }
 
 /// Whether the second operand is the conjugate of the first.
@@ -314,7 +361,7 @@ impl NoiseModel<'_> {
             spread: a.spread + b.spread,
             variance: a.variance + b.variance,
             empty: a.empty + b.empty,
-            local: None,
+            inside: Inside::default(),
         };
         let times = |a: Estimate, b: Estimate| {
             let (size_a, size_b) = (a.mean_square(), b.mean_square());
@@ -323,13 +370,13 @@ impl NoiseModel<'_> {
                 spread: size_a * size_b - (a.mean * b.mean).powi(2),
                 variance: size_a * b.variance + size_b * a.variance + a.variance * b.variance,
                 empty: size_a * b.empty + size_b * a.empty + a.empty * b.empty,
-                local: None,
+                inside: Inside::default(),
             }
         };
         let noisier = |a: Estimate, coefficient: f64| Estimate {
             variance: a.variance + self.slot_variance(coefficient, scale),
             empty: a.empty + self.slot_variance(coefficient, scale),
-            local: None,
+            inside: Inside::default(),
             ..a
         };
         // Copies of values into empty slots do not add to them; the errors of empty slots do.
@@ -338,7 +385,7 @@ impl NoiseModel<'_> {
             spread: sum.spread,
             variance: sum.variance.max(term.variance) + sum.empty.max(term.empty),
             empty: sum.empty + term.empty,
-            local: None,
+            inside: Inside::default(),
         };
         // A product with a plaintext, which may be a mask.
         let masked = |index: usize| {
@@ -381,7 +428,7 @@ impl NoiseModel<'_> {
                 Estimate {
                     variance: 4.0 * a.variance,
                     empty: 4.0 * a.empty,
-                    local: None,
+                    inside: Inside::default(),
                     ..a
                 }
             }
@@ -392,14 +439,14 @@ impl NoiseModel<'_> {
                 Estimate {
                     variance: 3.0 * a.variance + conjugate.variance,
                     empty: 3.0 * a.empty + conjugate.empty,
-                    local: None,
+                    inside: Inside::default(),
                     ..a.sized(2.0)
                 }
             }
             CkksAdd | CkksAddPlain => plus(of(0), of(1)),
             CkksSub => plus(of(0), of(1).sized(-1.0)),
             CkksNeg => Estimate {
-                local: None,
+                inside: Inside::default(),
                 ..of(0).sized(-1.0)
             },
             CkksAddScalar => {
@@ -450,7 +497,10 @@ impl NoiseModel<'_> {
             CkksRotate => noisier(of(0), self.key_switch(level) + self.rounding()),
             CkksModDown => noisier(of(0), self.rounding()),
             CkksRotateAcc | CkksLiftAcc => {
-                let mut term = Estimate { local: None, ..of(0) };
+                let mut term = Estimate {
+                    inside: Inside::default(),
+                    ..of(0)
+                };
                 if op.opcode == CkksRotateAcc {
                     term = noisier(term, self.key_switch(level));
                 }
@@ -462,7 +512,7 @@ impl NoiseModel<'_> {
             }
             _ => match op.operands.first() {
                 Some(&operand) => Estimate {
-                    local: None,
+                    inside: Inside::default(),
                     ..known(operand)
                 },
                 None => Estimate::default(),

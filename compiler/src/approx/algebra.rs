@@ -27,6 +27,9 @@ pub trait Algebra {
     fn rolled(&mut self, x: &Self::Value, by: u32) -> Self::Value;
     /// Notes an interval that holds the value.
     fn within(&mut self, x: &Self::Value, low: f64, high: f64);
+    /// Notes that `images` are a function of `argument`, of which an error comes out multiplied by `slope` at most; errors of what
+    /// stands `beside` it cancel later.
+    fn stage(&mut self, argument: &Self::Value, beside: &Self::Value, images: &[&Self::Value], slope: f64);
 }
 
 /// Values in f64: of one row, or of any list where rows do not matter.
@@ -77,6 +80,8 @@ impl Algebra for Rows {
     }
 
     fn within(&mut self, _: &Vec<f64>, _: f64, _: f64) {}
+
+    fn stage(&mut self, _: &Vec<f64>, _: &Vec<f64>, _: &[&Vec<f64>], _: f64) {}
 }
 
 /// What an evaluation costs: levels first, then products.
@@ -128,6 +133,8 @@ impl Algebra for Cost {
     }
 
     fn within(&mut self, _: &u32, _: f64, _: f64) {}
+
+    fn stage(&mut self, _: &u32, _: &u32, _: &[&u32], _: f64) {}
 }
 
 impl Cost {

@@ -29,6 +29,9 @@ const LAST_DEGREES: [usize; 6] = [3, 7, 15, 31, 63, 127];
 const WIDEST: f64 = 4.0;
 /// Below this another halving gains nothing.
 const NARROWEST: f64 = 0.5;
+/// Rows that slopes are looked for in: how many classes lead, and by how many distances.
+const LEADING: usize = 8;
+const DISTANCES: u32 = 48;
 /// Factors between squares that are worse than this leave the next sum too wide a range.
 const COARSEST: f64 = 0.9;
 
@@ -45,6 +48,8 @@ pub struct Softmax {
     pub last: Polynomial,
     /// Middle of the sum before each factor and before the last inverse.
     pub middles: Vec<f64>,
+    /// How much larger an error of y comes out of each stage: a square with its factor, or the last product.
+    pub slopes: Vec<f64>,
     /// Largest error of a probability, bounded.
     pub error: f64,
 }
@@ -87,18 +92,67 @@ impl Softmax {
             let t = algebra.shifted(&sum, -middle);
             let Some(factor) = self.factors.get(stage) else {
                 let inverse = algebra.polynomial(&t, &self.last, "inverse in softmax");
-                y = algebra.mul(&y, &inverse);
+                let p = algebra.mul(&y, &inverse);
+                algebra.stage(&y, &sum, &[&p], self.slopes[stage]);
+                y = p;
                 break;
             };
             let squares = algebra.mul(&y, &y);
             let sum_of_squares = algebra.row_sum(&squares);
             algebra.within(&sum_of_squares, 0.0, top(*middle) * top(*middle));
             let r = algebra.polynomial(&t, factor, "inverse square in softmax");
-            y = algebra.mul(&squares, &r);
-            sum = algebra.mul(&r, &sum_of_squares);
+            let next = algebra.mul(&squares, &r);
+            let next_sum = algebra.mul(&r, &sum_of_squares);
+            algebra.stage(&y, &sum, &[&next, &next_sum], self.slopes[stage]);
+            (y, sum) = (next, next_sum);
         }
         algebra.within(&y, -self.error, 1.0 + self.error);
         y
+    }
+
+    /// The largest slope of each stage over rows of every shape: some classes lead by the same distance, the others lie evenly
+    /// below them. A slope is the root mean square over a row of the derivatives by the class itself; those of the last
+    /// stage are by all classes, through the sum.
+    fn steepest(&self, classes: usize) -> Vec<f64> {
+        let reach = self.exp.high;
+        let mut slopes = vec![0.0f64; self.middles.len()];
+        for leading in 1..=classes.min(LEADING) {
+            for distance in 0..=DISTANCES {
+                let below = reach - 2.0 * reach * f64::from(distance) / f64::from(DISTANCES);
+                for spread in [0.0, 0.5] {
+                    let row = (0..classes).map(|class| match class.checked_sub(leading) {
+                        None => reach,
+                        Some(rest) => below - spread * (below + reach) * rest as f64 / classes as f64,
+                    });
+                    self.slopes_of(&row.collect::<Vec<_>>(), &mut slopes);
+                }
+            }
+        }
+        slopes
+    }
+
+    /// Raises each stage's slope to that of one row.
+    fn slopes_of(&self, row: &[f64], slopes: &mut [f64]) {
+        let classes = row.len() as f64;
+        let mut y: Vec<f64> = row.iter().map(|&z| self.exp.value(z)).collect();
+        let mut sum: f64 = y.iter().sum();
+        for (stage, (middle, slope)) in self.middles.iter().zip(slopes).enumerate() {
+            let own = match self.factors.get(stage) {
+                Some(factor) => {
+                    let r = factor.value(sum - middle);
+                    let own = y.iter().map(|y| (2.0 * y * r).powi(2)).sum::<f64>() / classes;
+                    sum = y.iter().map(|y| y * y * r).sum();
+                    y.iter_mut().for_each(|y| *y = *y * *y * r);
+                    own
+                }
+                None => {
+                    let r = self.last.value(sum - middle);
+                    let squares: f64 = y.iter().map(|y| (y * r).powi(2)).sum();
+                    r * r * (1.0 + squares)
+                }
+            };
+            *slope = slope.max(own.sqrt());
+        }
     }
 
     /// Levels and products.
@@ -193,6 +247,7 @@ impl Shape {
                 .collect(),
             last: unit(self.last),
             middles: vec![0.0; self.squarings as usize + 1],
+            slopes: vec![1.0; self.squarings as usize + 1],
             error: 0.0,
         };
         shape.cost()
@@ -316,14 +371,17 @@ impl Fits {
         }
         let ratio = plan.ratios[shape.squarings as usize];
         let fit = self.fit(Wanted::Inverse, ratio, shape.last);
-        Softmax {
+        let mut softmax = Softmax {
             squarings: shape.squarings,
             exp,
             factors,
             last: unit(scale(&fit.coefficients, 1.0 / interval(ratio).0)),
+            slopes: vec![1.0; middles.len()],
             middles,
             error,
-        }
+        };
+        softmax.slopes = softmax.steepest(self.classes as usize);
+        softmax
     }
 }
 

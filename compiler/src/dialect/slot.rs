@@ -24,8 +24,8 @@
 //! elsewhere — or `values`, repeated to fill the vector. A factor of `mul_scalar` that is a whole number of at most
 //! [`EXACT_LIMIT`] costs no level: the ciphertext is multiplied by that integer.
 //! Any operation may carry the notes [`NOTES`]. The noise analysis reads `bound`, which no slot that holds an
-//! element exceeds, `argument`, `image` and `slope`, which mark the two ends of a polynomial, and `bias`, the error that is no noise; `pin`
-//! fixes the level of a result.
+//! element exceeds, `argument`, `image` and `slope`, which mark the two ends of a function, `beside`, which marks what that function
+//! takes as exact because its error cancels later, and `bias`, the error that is no noise; `pin` fixes the level of a result.
 
 use std::collections::BTreeMap;
 
@@ -40,7 +40,7 @@ pub use super::contents::{Contents, Diagonal};
 pub const EXACT_LIMIT: f64 = 16.0;
 
 /// Attributes that do not bear on the meaning of an operation.
-pub const NOTES: [&str; 6] = ["argument", "bias", "bound", "image", "pin", "slope"];
+pub const NOTES: [&str; 7] = ["argument", "beside", "bias", "bound", "image", "pin", "slope"];
 
 /// Whether multiplying by these numbers costs no level.
 pub fn is_exact(values: &[f64]) -> bool {
@@ -311,9 +311,19 @@ impl Vectors {
     /// Says that `image` is a polynomial of `argument` alone, nowhere steeper than `slope`.
     pub fn note_polynomial(&mut self, argument: Value, image: Value, slope: f64) {
         let number = i64::from(image.0);
-        self.note(argument, "argument", number.into());
-        self.note(image, "image", number.into());
-        self.note(image, "slope", slope.into());
+        self.note_end(argument, "argument", number);
+        self.note_image(image, number, slope);
+    }
+
+    /// Says that a value is the `argument` of a function, or stands `beside` it.
+    pub fn note_end(&mut self, value: Value, end: &str, function: i64) {
+        self.note(value, end, function.into());
+    }
+
+    /// Says that a value is the image of a function that is nowhere steeper than `slope`.
+    pub fn note_image(&mut self, value: Value, function: i64, slope: f64) {
+        self.note(value, "image", function.into());
+        self.note(value, "slope", slope.into());
     }
 }
 

@@ -139,8 +139,9 @@ impl Simplifier {
     /// product is with one.
     fn fold(&self, data: &mut OpData) -> Option<Contents> {
         let inner = self.definition(*data.operands.first()?)?;
-        // The argument of a polynomial stays whole: the noise analysis looks at what is made from it alone.
-        let is_argument = inner.attributes.contains_key("argument");
+        // The ends of a function stay whole: the noise analysis looks at what lies between them.
+        let mut ends = ["argument", "beside", "image"].iter();
+        let is_argument = ends.any(|end| inner.attributes.contains_key(*end));
         if inner.opcode != Opcode::SlotMulScalar || is_exact(inner.floats("values")) || is_argument {
             return None;
         }

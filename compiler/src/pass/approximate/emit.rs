@@ -3,7 +3,7 @@
 use crate::approx::Polynomial;
 use crate::approx::algebra::Algebra;
 use crate::dialect::tensor::joint_shape;
-use crate::ir::{Attributes, Builder, Opcode, Type, Value};
+use crate::ir::{Attribute, Attributes, Builder, Opcode, Type, Value};
 
 /// Writes operations where the builder stands. Numbers for each row have the shape of a tensor without its last axis.
 pub struct Emitter<'b> {
@@ -91,6 +91,22 @@ impl Algebra for Emitter<'_> {
         if let Type::Tensor(tensor) = self.builder.graph.ty(*x).clone() {
             let ty = Type::tensor(tensor.shape, tensor.secrecy, Some((low, high)));
             self.builder.graph.set_type(*x, ty);
+        }
+    }
+
+    fn stage(&mut self, argument: &Value, beside: &Value, images: &[&Value], slope: f64) {
+        let function = i64::from(argument.0);
+        let mut note = |value: Value, name: &str, note: Attribute| {
+            if let Some(op) = self.builder.graph.defining_op(value) {
+                let attributes = &mut self.builder.graph.op_mut(op).attributes;
+                attributes.insert(name.to_owned(), note);
+            }
+        };
+        note(*argument, "argument", function.into());
+        note(*beside, "beside", function.into());
+        for image in images {
+            note(**image, "image", function.into());
+            note(**image, "slope", slope.into());
         }
     }
 }

@@ -64,6 +64,7 @@ pub fn lower(
         let op = graph.op(op);
         lowering.packer.vectors.span = op.span;
         lowering.op(op)?;
+        lowering.stage(op);
     }
     Ok(Packed {
         graph: lowering.packer.vectors.graph,
@@ -137,6 +138,34 @@ impl Lowering<'_> {
                 atom.tiles
                     .iter()
                     .for_each(|&tile| self.packer.vectors.note_bound(tile, bound));
+            }
+        }
+    }
+
+    /// Passes on what an operation says of the function that it begins or ends, for the noise analysis. Functions of tensors have
+    /// negative numbers, so that they are not those of polynomials.
+    fn stage(&mut self, op: &OpData) {
+        let Some(&result) = op.results.first() else { return };
+        let Some(Known::Secret(Form {
+            terms,
+            constant: None,
+        })) = &self.known[result.index()]
+        else {
+            return;
+        };
+        let &[(coefficient, atom)] = terms.as_slice() else {
+            return;
+        };
+        let number = |function: i64| -1 - function;
+        for &tile in &self.atoms[atom].tiles {
+            let vectors = &mut self.packer.vectors;
+            for end in ["argument", "beside"] {
+                if let Some(function) = op.int(end) {
+                    vectors.note_end(tile, end, number(function));
+                }
+            }
+            if let (Some(function), Some(slope)) = (op.int("image"), op.float("slope")) {
+                vectors.note_image(tile, number(function), slope / coefficient.abs());
             }
         }
     }

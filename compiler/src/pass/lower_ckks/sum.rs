@@ -51,9 +51,9 @@ impl Lowering<'_> {
                 continue;
             }
             for &operand in &op.operands {
-                // The ends of a polynomial stay visible, for the noise analysis.
+                // The ends of a function stay visible, for the noise analysis.
                 let is_end = |op: &OpData| {
-                    ["argument", "image"]
+                    ["argument", "beside", "image"]
                         .iter()
                         .any(|end| op.attributes.contains_key(*end))
                 };
