@@ -54,7 +54,9 @@ fn plan(packed: &Packed, choice: &Choice, claims: Claims) -> Result<PlanData, Di
         security_bits: choice.security_bits,
         toy: claims.toy,
         steps: claims.steps,
-        ephemeral_weight: choice.bootstrapping.map_or(0, |bootstrapping| bootstrapping.weight),
+        ephemeral_weight: choice
+            .bootstrapping
+            .map_or(0, |bootstrapping| bootstrapping.weight),
     };
     let counts = parameters.words();
     let ports: Vec<Port> = packed

@@ -53,7 +53,8 @@ impl Bootstrapping {
 
     /// Every number of factors of the transforms with both shapes of EvalMod.
     pub fn alternatives() -> impl Iterator<Item = Self> {
-        let factors = (2..=4).flat_map(|to_coefficients| (3..=5).map(move |to_slots| (to_coefficients, to_slots)));
+        let factors =
+            (2..=4).flat_map(|to_coefficients| (3..=5).map(move |to_slots| (to_coefficients, to_slots)));
         factors.flat_map(|(to_coefficients, to_slots)| {
             [Self::COSINE, Self::SINE].map(|shape| Self {
                 to_coefficients,

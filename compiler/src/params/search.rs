@@ -103,8 +103,9 @@ impl Choice {
     /// log2 of a bound on the probability that a bootstrap of the program fails, as if every slot were used and complex; 0
     /// without bootstraps.
     pub fn bootstrap_log2_failure(&self) -> f64 {
-        self.bootstrapping
-            .map_or(0.0, |bootstrapping| bootstrapping.log2_failure(self.chain.log_n - 1, true))
+        self.bootstrapping.map_or(0.0, |bootstrapping| {
+            bootstrapping.log2_failure(self.chain.log_n - 1, true)
+        })
     }
 }
 

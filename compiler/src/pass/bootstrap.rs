@@ -68,10 +68,12 @@ pub fn run(old: &Graph, parameters: &Bootstrapping, chain: &Chain, usable: u32) 
                 chain,
                 modular,
             };
+            let before = operands[usize::from(op.flag("second"))];
             let parts = *raised
                 .entry((operands, bound.to_bits()))
                 .or_insert_with_key(|(operands, _)| refresher.raise(&mut vectors, operands));
             let refreshed = refresher.reduce(&mut vectors, parts);
+            vectors.note_refreshed(before, refreshed);
             vectors.pin(refreshed, usable);
             map[op.results[0].index()] = Some(refreshed);
             continue;
@@ -138,8 +140,7 @@ impl Refresher<'_> {
             let imaginary = vectors.mul_i(second, 1);
             value = vectors.add(value, imaginary);
         }
-        let to_coefficients =
-            self.stages(parameters.to_coefficients, false, 1.0 / (modular.factor * shrink));
+        let to_coefficients = self.stages(parameters.to_coefficients, false, 1.0 / (modular.factor * shrink));
         for factor in &to_coefficients {
             value = vectors.transform(value, factor);
         }

@@ -8,8 +8,10 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::dialect::slot::{self, Contents};
+use crate::emit;
 use crate::options::{Options, TensorData};
 use crate::pass::layout::{self, Axes, Frame, Packed, Port, Radix};
+use crate::pass::schedule;
 use crate::reference::{Length, Reference};
 use crate::source::Source;
 
@@ -61,7 +63,9 @@ fn graph_with(text: &str, steps: u32, closed_loop: bool) -> Graph {
     let source = Source::new("test.loom", text);
     let graph = sema::check(&source, &options, &mut diagnostics).unwrap_or_else(|| panic!("{diagnostics:?}"));
     let exact = grad::differentiate(&graph).expect("differentiable");
-    flatten(&exact, steps, is_closed(&exact, &options)).expect("approximable").0
+    flatten(&exact, steps, is_closed(&exact, &options))
+        .expect("approximable")
+        .0
 }
 
 /// Deterministic data in [low, high].

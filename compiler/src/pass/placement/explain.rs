@@ -17,8 +17,7 @@ pub struct Refreshed {
     pub times: u32,
     /// Level that the uses of the value ask for.
     pub asked: u32,
-    /// Level that it could have without a bootstrap at most; of the places in the program, this is negative where levels
-    /// would run out before.
+    /// Level that it has without one at most.
     pub left: i64,
     /// Predicted seconds of them all, in one run of the body.
     pub seconds: f64,
@@ -41,10 +40,14 @@ pub fn explain(graph: &Graph, setting: &Setting) -> Vec<Refreshed> {
     let mut found: Vec<Refreshed> = Vec::new();
     for (position, &op) in order.iter().enumerate() {
         let op = graph.op(op);
-        let Some(&result) = op.results.first() else { continue };
+        let Some(&result) = op.results.first() else {
+            continue;
+        };
         let secret = op.operands.iter().filter(|&&operand| is_secret(graph, operand));
         let operands = secret.map(|operand| highest[operand.index()]).min();
-        let made = operands.map_or(i64::from(setting.usable), |level| level - i64::from(takes_level(op)));
+        let made = operands.map_or(i64::from(setting.usable), |level| {
+            level - i64::from(takes_level(op))
+        });
         highest[result.index()] = match op.opcode {
             Opcode::SlotInput if op.flag("state") => asked[result.index()].map_or(made, i64::from),
             Opcode::SlotBootstrap => i64::from(setting.usable),
@@ -61,7 +64,10 @@ pub fn explain(graph: &Graph, setting: &Setting) -> Vec<Refreshed> {
             left: made,
             seconds: setting.seconds(op, 0),
         };
-        match found.iter_mut().find(|other| (other.span, other.times) == (own.span, own.times)) {
+        match found
+            .iter_mut()
+            .find(|other| (other.span, other.times) == (own.span, own.times))
+        {
             Some(other) => {
                 other.vectors += 1;
                 other.asked = other.asked.max(own.asked);

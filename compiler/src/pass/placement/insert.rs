@@ -61,7 +61,11 @@ impl Inserter<'_> {
                 operands: operands.collect(),
                 ..op.clone()
             };
-            let types: Vec<Type> = op.results.iter().map(|&result| self.graph.ty(result).clone()).collect();
+            let types: Vec<Type> = op
+                .results
+                .iter()
+                .map(|&result| self.graph.ty(result).clone())
+                .collect();
             let copy = vectors.graph.append(vectors.block, copy, types);
             for (&result, &own) in op.results.iter().zip(&vectors.graph.op(copy).results) {
                 plain[result.index()] = Some(own);
@@ -89,7 +93,10 @@ impl Inserter<'_> {
             let own = operands.max().unwrap_or(0).max(position);
             op.results.iter().for_each(|result| ready[result.index()] = own);
             // What had to wait comes after the bootstrap that it waited for.
-            places.push(((own, 2 * usize::from(own > position), position), Place::Op(position)));
+            places.push((
+                (own, 2 * usize::from(own > position), position),
+                Place::Op(position),
+            ));
         }
         for (index, group) in groups.iter().enumerate() {
             places.push(((group.position, 1, index), Place::Group(index)));
@@ -105,14 +112,18 @@ impl Inserter<'_> {
         let mut found: BTreeMap<(bool, bool, u32), Vec<(f64, usize, Value)>> = BTreeMap::new();
         for (position, &id) in order.iter().enumerate() {
             let op = self.graph.op(id);
-            let Some(&result) = op.results.first() else { continue };
+            let Some(&result) = op.results.first() else {
+                continue;
+            };
             let operands = op.operands.iter().map(|operand| {
                 let renewed = self.refreshed[operand.index()] || op.opcode == Opcode::SlotBootstrap;
                 before[operand.index()] + u32::from(renewed)
             });
             before[result.index()] = operands.max().unwrap_or(0);
             if self.refreshed[result.index()] {
-                let region = closed.map_or((false, false), |closed| (position > closed.start, position > closed.end));
+                let region = closed.map_or((false, false), |closed| {
+                    (position > closed.start, position > closed.end)
+                });
                 let key = (region.0, region.1, before[result.index()]);
                 let bound = self.bounds[result.index()].unwrap_or(1.0);
                 found.entry(key).or_default().push((bound, position, result));
@@ -125,7 +136,8 @@ impl Inserter<'_> {
             for (bound, position, value) in values {
                 match open.take() {
                     Some(mut group)
-                        if bound <= MOST_RATIO * group.bound && self.setting.pair < 2.0 * self.setting.bootstrap =>
+                        if bound <= MOST_RATIO * group.bound
+                            && self.setting.pair < 2.0 * self.setting.bootstrap =>
                     {
                         group.members.push(value);
                         group.bound = bound;
@@ -154,7 +166,11 @@ impl Inserter<'_> {
         plain: &[Option<Value>],
         refreshed: &mut [Option<Value>],
     ) {
-        let operands: Vec<Value> = group.members.iter().filter_map(|member| plain[member.index()]).collect();
+        let operands: Vec<Value> = group
+            .members
+            .iter()
+            .filter_map(|member| plain[member.index()])
+            .collect();
         let log_slots = self.period.trailing_zeros().max(1);
         for (part, &member) in group.members.iter().enumerate() {
             let mut attributes: Attributes =
@@ -168,7 +184,12 @@ impl Inserter<'_> {
                 block: vectors.block,
                 span: span.unwrap_or_default(),
             }
-            .value(Opcode::SlotBootstrap, &operands, attributes, self.graph.ty(member).clone());
+            .value(
+                Opcode::SlotBootstrap,
+                &operands,
+                attributes,
+                self.graph.ty(member).clone(),
+            );
             refreshed[member.index()] = Some(result);
         }
     }

@@ -28,9 +28,9 @@ use crate::ir::Graph;
 use crate::pass::layout::Packed;
 use crate::pass::levels;
 use crate::source::Span;
+pub use explain::{Refreshed, explain};
 use insert::Inserter;
 use problem::reduce;
-pub use explain::{Refreshed, explain};
 pub use setting::Setting;
 
 /// A program with its bootstraps, and what was found out.
@@ -126,4 +126,3 @@ fn refuse(graph: &Graph, bounds: &[Option<f64>], setting: &Setting) -> Diagnosti
         .remedy("use polynomials of lower degree"),
     }
 }
-

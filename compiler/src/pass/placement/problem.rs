@@ -60,7 +60,10 @@ pub fn reduce(graph: &Graph, bounds: &[Option<f64>], setting: &Setting, any: boo
             members.push(Vec::new());
         } else {
             let node = &mut nodes[index];
-            node.work.iter_mut().zip(&draft.node.work).for_each(|(sum, own)| *sum += own);
+            node.work
+                .iter_mut()
+                .zip(&draft.node.work)
+                .for_each(|(sum, own)| *sum += own);
         }
         members[index].extend(draft.value);
     }
@@ -69,7 +72,10 @@ pub fn reduce(graph: &Graph, bounds: &[Option<f64>], setting: &Setting, any: boo
         node.refresh = node.refresh.map(|one| one * shared);
     }
     for (draft, class) in drafts.iter().zip(&classes).filter(|(draft, _)| !draft.absorbed) {
-        let uses = draft.uses.iter().map(|&(user, levels)| (number[&classes[user]], levels));
+        let uses = draft
+            .uses
+            .iter()
+            .map(|&(user, levels)| (number[&classes[user]], levels));
         let node = &mut nodes[number[class]];
         node.uses.extend(uses);
         node.uses.sort_unstable();
@@ -129,15 +135,26 @@ fn drafts(
         let renewed = op.opcode == Opcode::SlotBootstrap;
         let bound = bounds[result.index()];
         let refresh = (any || bound.is_some()) && !renewed && !is_input;
-        let price = setting.bootstrap * if op.attributes.contains_key("bound") { 1.0 } else { DERIVED };
+        let price = setting.bootstrap
+            * if op.attributes.contains_key("bound") {
+                1.0
+            } else {
+                DERIVED
+            };
         let index = drafts.len();
         let mut draft = Draft {
             value: Some(result),
             node: Node {
-                reads: if op.opcode == Opcode::SlotInput { state() } else { None },
+                reads: if op.opcode == Opcode::SlotInput {
+                    state()
+                } else {
+                    None
+                },
                 renewed,
                 refresh: refresh.then_some(times * price),
-                work: (0..=setting.usable).map(|level| times * setting.seconds(op, level)).collect(),
+                work: (0..=setting.usable)
+                    .map(|level| times * setting.seconds(op, level))
+                    .collect(),
                 ..Node::default()
             },
             ..Draft::default()
@@ -169,14 +186,18 @@ fn drafts(
 
 /// Before, in or after the body of a loop.
 fn position_in(closed: Option<&ClosedLoop>, position: usize) -> u8 {
-    closed.map_or(0, |closed| u8::from(position >= closed.start) + u8::from(position > closed.end))
+    closed.map_or(0, |closed| {
+        u8::from(position >= closed.start) + u8::from(position > closed.end)
+    })
 }
 
 /// Takes values into the one sum that reads them.
 fn absorb(drafts: &mut [Draft]) {
     for index in 0..drafts.len() {
         let draft = &drafts[index];
-        let &[(user, 0)] = draft.uses.as_slice() else { continue };
+        let &[(user, 0)] = draft.uses.as_slice() else {
+            continue;
+        };
         let price = |draft: &Draft| draft.node.refresh.unwrap_or(f64::INFINITY);
         let plain = draft.node.least.is_none()
             && draft.node.stores.is_empty()
@@ -193,7 +214,11 @@ fn absorb(drafts: &mut [Draft]) {
         let sum = &mut drafts[user];
         sum.kind = hash(&(sum.kind, kind));
         sum.operands.retain(|&(operand, _)| operand != index);
-        sum.node.work.iter_mut().zip(&work).for_each(|(sum, own)| *sum += own);
+        sum.node
+            .work
+            .iter_mut()
+            .zip(&work)
+            .for_each(|(sum, own)| *sum += own);
         for edge in operands {
             if !drafts[user].operands.contains(&edge) {
                 drafts[user].operands.push(edge);
@@ -222,7 +247,10 @@ fn classes(drafts: &[Draft]) -> Vec<u64> {
     let mut count = distinct(&classes);
     loop {
         let around = |edges: &[(usize, u32)]| {
-            let mut seen: Vec<(u64, u32)> = edges.iter().map(|&(node, levels)| (classes[node], levels)).collect();
+            let mut seen: Vec<(u64, u32)> = edges
+                .iter()
+                .map(|&(node, levels)| (classes[node], levels))
+                .collect();
             seen.sort_unstable();
             seen.dedup();
             seen

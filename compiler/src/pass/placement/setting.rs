@@ -33,7 +33,10 @@ impl Setting {
     /// Bootstraps that leave `left` levels. Errors: E-DEPTH if no secure chain is so long.
     pub fn new(space: &Space, bootstrapping: Bootstrapping, left: u32) -> Result<Self, Diagnostic> {
         let refuse = || {
-            let message = format!("no bootstrap that leaves {left} levels fits ring degree 2^{}", space.log_n);
+            let message = format!(
+                "no bootstrap that leaves {left} levels fits ring degree 2^{}",
+                space.log_n
+            );
             Diagnostic::new(Code::Depth, message).remedy("choose a larger ring")
         };
         let space = Space {

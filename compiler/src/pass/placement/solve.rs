@@ -185,15 +185,28 @@ impl<'a> Search<'a> {
         for (index, node) in problem.nodes.iter().enumerate() {
             let made = |level: u32| {
                 let chain = self.operands[index].iter().map(|&(operand, levels)| {
-                    let asked = if node.renewed { problem.floor } else { level + levels };
-                    bounds[operand].get(asked as usize).copied().unwrap_or(f64::INFINITY)
+                    let asked = if node.renewed {
+                        problem.floor
+                    } else {
+                        level + levels
+                    };
+                    bounds[operand]
+                        .get(asked as usize)
+                        .copied()
+                        .unwrap_or(f64::INFINITY)
                 });
                 let closed = node.reads.is_none_or(|state| level <= heads[state]);
                 let chain = chain.fold(0.0, f64::max) + node.work[level as usize];
                 if closed { chain } else { f64::INFINITY }
             };
-            let refreshed = node.refresh.map_or(f64::INFINITY, |refresh| refresh + made(problem.floor));
-            bounds.push((0..=problem.usable).map(|level| made(level).min(refreshed)).collect());
+            let refreshed = node
+                .refresh
+                .map_or(f64::INFINITY, |refresh| refresh + made(problem.floor));
+            bounds.push(
+                (0..=problem.usable)
+                    .map(|level| made(level).min(refreshed))
+                    .collect(),
+            );
         }
         bounds
     }
@@ -210,7 +223,12 @@ impl<'a> Search<'a> {
         let mut live: Vec<usize> = Vec::new();
         let mut exact = true;
         for (index, node) in problem.nodes.iter().enumerate().rev() {
-            let own = node.stores.iter().map(|&state| heads[state]).chain(node.least).max();
+            let own = node
+                .stores
+                .iter()
+                .map(|&state| heads[state])
+                .chain(node.least)
+                .max();
             if own.is_none() && self.slots[index].is_none() {
                 continue;
             }
@@ -279,7 +297,11 @@ impl<'a> Search<'a> {
         }
         state.seconds += node.work[level as usize];
         for &(operand, levels) in &self.operands[index] {
-            let asked = if node.renewed { problem.floor } else { level + levels };
+            let asked = if node.renewed {
+                problem.floor
+            } else {
+                level + levels
+            };
             if asked > problem.usable {
                 return None;
             }
@@ -297,9 +319,13 @@ fn prune(states: &mut Vec<(f64, State)>) -> bool {
     states.sort_by(|(_, a), (_, b)| a.seconds.total_cmp(&b.seconds));
     let mut kept: Vec<(f64, State)> = Vec::new();
     for (bound, state) in states.drain(..) {
-        let dominated = kept
-            .iter()
-            .any(|(_, other)| other.needs.iter().zip(&state.needs).all(|(other, own)| other <= own));
+        let dominated = kept.iter().any(|(_, other)| {
+            other
+                .needs
+                .iter()
+                .zip(&state.needs)
+                .all(|(other, own)| other <= own)
+        });
         if !dominated {
             kept.push((bound, state));
         }

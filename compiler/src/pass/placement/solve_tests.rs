@@ -24,7 +24,11 @@ fn seconds(problem: &Problem, refreshed: u32, heads: &[u32]) -> Option<f64> {
         }
         for (operand, other) in problem.nodes.iter().enumerate().take(index) {
             for &(_, levels) in other.uses.iter().filter(|(user, _)| *user == index) {
-                let own = if node.renewed { problem.floor } else { level + levels };
+                let own = if node.renewed {
+                    problem.floor
+                } else {
+                    level + levels
+                };
                 asked[operand] = asked[operand].max(own);
             }
         }
