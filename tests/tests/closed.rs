@@ -84,7 +84,10 @@ fn epochs_of_a_bootstrapped_training_come_out_right() {
     }
     let data = Data::from([
         ("x".to_owned(), x),
-        ("y".to_owned(), cipherloom_host::Tensor::new(vec![rows as usize], labels).expect("as many")),
+        (
+            "y".to_owned(),
+            cipherloom_host::Tensor::new(vec![rows as usize], labels).expect("as many"),
+        ),
         ("x_val".to_owned(), numbers.tensor(&[12, 8], -1.0, 1.0)),
     ]);
     let options = Options {
@@ -107,11 +110,17 @@ fn epochs_of_a_bootstrapped_training_come_out_right() {
     let mut ask = |number: u32, outputs: &Outputs| {
         let results = decrypt_outputs(&plan, &secret, outputs)?;
         for (name, expected) in &clear.epochs[number as usize] {
-            let port = plan.plan().ports().find(|port| port.name() == name && port.error() > 0.0);
+            let port = plan
+                .plan()
+                .ports()
+                .find(|port| port.name() == name && port.error() > 0.0);
             let predicted = port.expect("a result").error();
             let (_, largest) = differences(&results[name].values, &expected.values);
             println!("epoch {number}, {name}: largest {largest:.2e}, predicted {predicted:.2e}");
-            assert!(largest < 6.0 * predicted, "{name}: {largest:e} exceeds {predicted:e}");
+            assert!(
+                largest < 6.0 * predicted,
+                "{name}: {largest:e} exceeds {predicted:e}"
+            );
         }
         let (best, stop) = (number == 1, number == 2);
         Ok(Answer { best, stop })

@@ -91,7 +91,10 @@ impl PlanOptions {
             return Ok(());
         };
         let walk = graph.walk();
-        let streams = walk.iter().map(|&op| graph.op(op)).filter(|op| op.opcode == Opcode::TensorStream);
+        let streams = walk
+            .iter()
+            .map(|&op| graph.op(op))
+            .filter(|op| op.opcode == Opcode::TensorStream);
         let mut steps = streams.filter_map(|stream| {
             let batch = *graph.ty(stream.results[0]).as_tensor()?.shape.first()?;
             let array = data::rows_of(arrays, stream.text("name")?)?;
@@ -124,17 +127,18 @@ impl PlanOptions {
 
     /// The compiler's options; times are predicted for so many threads, 0 for as many as this machine has.
     pub fn options(&self, threads: usize) -> Result<Options> {
-        let steps = match (self.epochs, self.steps_per_epoch) {
-            (None, _) => self.steps,
-            (Some(epochs), Some(steps)) => Some(epochs.checked_mul(steps).ok_or_else(|| {
-                CliError::Usage(format!("{epochs} epochs of {steps} steps are too many"))
-            })?),
-            (Some(_), None) => {
-                return Err(CliError::Usage(
-                    "--epochs needs --steps-per-epoch: rows of the data divided by the batch".to_owned(),
-                ));
-            }
-        };
+        let steps =
+            match (self.epochs, self.steps_per_epoch) {
+                (None, _) => self.steps,
+                (Some(epochs), Some(steps)) => Some(epochs.checked_mul(steps).ok_or_else(|| {
+                    CliError::Usage(format!("{epochs} epochs of {steps} steps are too many"))
+                })?),
+                (Some(_), None) => {
+                    return Err(CliError::Usage(
+                        "--epochs needs --steps-per-epoch: rows of the data divided by the batch".to_owned(),
+                    ));
+                }
+            };
         Ok(Options {
             steps,
             steps_per_epoch: self.steps_per_epoch,

@@ -61,7 +61,9 @@ impl KeyHolder<'_> {
 
     /// One line for an epoch.
     fn say(&self, epoch: u32, measure: Measure, answer: Answer) {
-        let accuracy = measure.accuracy.map(|accuracy| format!(", accuracy {accuracy:.2} %"));
+        let accuracy = measure
+            .accuracy
+            .map(|accuracy| format!(", accuracy {accuracy:.2} %"));
         let note = match answer {
             Answer { stop: true, .. } => ": no better for a while, training ends",
             Answer { best: true, .. } => ": the best so far",

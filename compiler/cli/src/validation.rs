@@ -80,7 +80,10 @@ impl Validation {
         let named = format!("reveal {}", self.reveal);
         let found = results.get(&named).or_else(|| results.get(&self.reveal));
         let found = found.ok_or_else(|| {
-            CliError::new(format!("the plan does not reveal `{}`", self.reveal), "compile it again")
+            CliError::new(
+                format!("the plan does not reveal `{}`", self.reveal),
+                "compile it again",
+            )
         })?;
         Ok(self.labels.measure(&found.values))
     }
@@ -113,8 +116,14 @@ impl Labels {
             )),
             _ if array.shape != shape => None,
             ([_, _], 2) => {
-                let rows = values.chunks(classes.max(1)).map(one_class).collect::<Option<_>>();
-                Some(rows.map_or_else(|| Self::Numbers(values.clone()), |rows| Self::Classes(classes, rows)))
+                let rows = values
+                    .chunks(classes.max(1))
+                    .map(one_class)
+                    .collect::<Option<_>>();
+                Some(rows.map_or_else(
+                    || Self::Numbers(values.clone()),
+                    |rows| Self::Classes(classes, rows),
+                ))
             }
             _ => Some(Self::Numbers(values.clone())),
         }
@@ -126,7 +135,12 @@ impl Labels {
                 // −log σ(z) for label 1 and −log(1 − σ(z)) for 0, without overflow.
                 let loss = |(&z, &label): (&f64, &f64)| z.max(0.0) - z * label + (-z.abs()).exp().ln_1p();
                 let right = |(&z, &label): (&f64, &f64)| (z >= 0.0) == (label == 1.0);
-                mean(predictions.iter().zip(labels).map(|row| (loss(row), Some(right(row)))))
+                mean(
+                    predictions
+                        .iter()
+                        .zip(labels)
+                        .map(|row| (loss(row), Some(right(row)))),
+                )
             }
             Self::Classes(classes, labels) => {
                 let rows = predictions.chunks(*classes).zip(labels);
@@ -136,9 +150,12 @@ impl Labels {
                     (largest + sum.ln() - row[label], Some(row[label] == largest))
                 }))
             }
-            Self::Numbers(labels) => {
-                mean(predictions.iter().zip(labels).map(|(z, label)| ((z - label) * (z - label), None)))
-            }
+            Self::Numbers(labels) => mean(
+                predictions
+                    .iter()
+                    .zip(labels)
+                    .map(|(z, label)| ((z - label) * (z - label), None)),
+            ),
         }
     }
 }
@@ -147,7 +164,10 @@ impl Labels {
 fn mean(rows: impl ExactSizeIterator<Item = (f64, Option<bool>)>) -> Measure {
     let count = rows.len().max(1) as f64;
     let (loss, right) = rows.fold((0.0, Some(0_usize)), |(sum, all), (loss, right)| {
-        (sum + loss, all.zip(right).map(|(all, right)| all + usize::from(right)))
+        (
+            sum + loss,
+            all.zip(right).map(|(all, right)| all + usize::from(right)),
+        )
     });
     Measure {
         loss: loss / count,
@@ -183,7 +203,11 @@ impl EarlyStopping {
 
     /// The epoch with the smallest loss, the first of equal ones; none before the first, or where no loss is a number.
     pub fn best(&self) -> Option<usize> {
-        let numbers = self.measures.iter().enumerate().filter(|(_, measure)| !measure.loss.is_nan());
+        let numbers = self
+            .measures
+            .iter()
+            .enumerate()
+            .filter(|(_, measure)| !measure.loss.is_nan());
         // `min_by` gives the first of equal ones.
         let best = numbers.min_by(|(_, a), (_, b)| a.loss.total_cmp(&b.loss));
         best.map(|(epoch, _)| epoch)
@@ -215,10 +239,7 @@ mod tests {
     }
 
     fn loss(loss: f64) -> Measure {
-        Measure {
-            loss,
-            accuracy: None,
-        }
+        Measure { loss, accuracy: None }
     }
 
     #[test]
@@ -234,7 +255,10 @@ mod tests {
         // −log σ(2), −log σ(−0.5), and −log σ(−800), which is 800.
         let wanted = ((1.0 + (-2.0f64).exp()).ln() + (1.0 + 0.5f64.exp()).ln() + 800.0) / 3.0;
         assert!((one.loss - wanted).abs() < 1e-12 && (two.loss - wanted).abs() < 1e-12);
-        assert_eq!((one.accuracy, two.accuracy), (Some(100.0 / 3.0), Some(100.0 / 3.0)));
+        assert_eq!(
+            (one.accuracy, two.accuracy),
+            (Some(100.0 / 3.0), Some(100.0 / 3.0))
+        );
     }
 
     #[test]
@@ -247,7 +271,9 @@ mod tests {
     #[test]
     fn patience_ends_and_the_best_epoch_stays() {
         let mut stopping = EarlyStopping::new(2);
-        let answers: Vec<Answer> = [3.0, 1.0, 1.0, 0.5, 2.0, 0.75].map(|x| stopping.answer(loss(x))).into();
+        let answers: Vec<Answer> = [3.0, 1.0, 1.0, 0.5, 2.0, 0.75]
+            .map(|x| stopping.answer(loss(x)))
+            .into();
         let best: Vec<bool> = answers.iter().map(|answer| answer.best).collect();
         assert_eq!(best, [true, true, false, true, false, false]);
         let stop: Vec<bool> = answers.iter().map(|answer| answer.stop).collect();

@@ -78,8 +78,21 @@ fn json(output: &str) -> Value {
 
 /// Arguments of a training in epochs that keeps its files.
 fn training<'a>(keep: &'a str, epochs: &'a str) -> Vec<&'a str> {
-    let train = ["train", "head.loom", "--data", "head.csv", "--keep", keep, "--epochs", epochs];
-    train.into_iter().chain(["--patience", "2"]).chain(OPTIONS).collect()
+    let train = [
+        "train",
+        "head.loom",
+        "--data",
+        "head.csv",
+        "--keep",
+        keep,
+        "--epochs",
+        epochs,
+    ];
+    train
+        .into_iter()
+        .chain(["--patience", "2"])
+        .chain(OPTIONS)
+        .collect()
 }
 
 #[test]
@@ -90,7 +103,9 @@ fn training_stops_when_the_loss_rises_and_keeps_the_best_epoch() {
     let number = |name: &str| epochs[name].as_u64().unwrap();
     let losses = |name: &str| -> Vec<f64> {
         let measures = epochs[name].as_array().unwrap().iter();
-        measures.map(|measure| measure["loss"].as_f64().unwrap()).collect()
+        measures
+            .map(|measure| measure["loss"].as_f64().unwrap())
+            .collect()
     };
     // Four batches make an epoch.
     assert_eq!((number("planned"), &summary["steps"]), (30, &Value::from(120)));
@@ -100,7 +115,10 @@ fn training_stops_when_the_loss_rises_and_keeps_the_best_epoch() {
     // Noise of 1e-4 in a logit moves the loss by less than that.
     let (encrypted, clear) = (losses("validation"), losses("validation_clear"));
     assert_eq!(encrypted.len() as u64, run);
-    assert!(encrypted.iter().zip(&clear).all(|(a, b)| (a - b).abs() < 1e-3), "{epochs}");
+    assert!(
+        encrypted.iter().zip(&clear).all(|(a, b)| (a - b).abs() < 1e-3),
+        "{epochs}"
+    );
     assert!(summary["max_weight_error"].as_f64().unwrap() < 1e-3, "{summary}");
 
     // The outputs are those that the best epoch handed out.
@@ -137,7 +155,11 @@ fn killed_ten_times(
     let (mut killed, mut resumed) = (0, 0);
     for moment in moments().take(100) {
         resumed += usize::from(checkpoint.exists());
-        let mut child = start().stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let mut child = start()
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
         std::thread::sleep(whole.mul_f64(moment));
         // On Unix this is SIGKILL.
         child.kill().unwrap();
@@ -166,8 +188,10 @@ fn a_run_that_is_killed_ten_times_gives_the_same_bits() {
     let folder = workplace();
     let root = folder.path();
     let patient = |keep: &'static str| -> Vec<&'static str> {
-        let steady = training(keep, "60").into_iter();
-        steady.map(|argument| if argument == "2" { "60" } else { argument }).collect()
+        let steady = training(keep, "30").into_iter();
+        steady
+            .map(|argument| if argument == "2" { "30" } else { argument })
+            .collect()
     };
     let began = Instant::now();
     succeeds(root, &patient("whole"));
@@ -190,12 +214,23 @@ fn a_run_that_is_killed_ten_times_gives_the_same_bits() {
 
     // The server alone, which runs every epoch.
     let run = |output: &'static str, more: &[&'static str]| -> Vec<&'static str> {
-        let files = ["run", "whole/graph.plan", "--keys", "whole/evaluation.keys", "--inputs"];
-        let files = files.into_iter().chain(["whole/inputs.ct", "-o", output, "--insecure-toy"]);
+        let files = [
+            "run",
+            "whole/graph.plan",
+            "--keys",
+            "whole/evaluation.keys",
+            "--inputs",
+        ];
+        let files = files
+            .into_iter()
+            .chain(["whole/inputs.ct", "-o", output, "--insecure-toy"]);
         files.chain(more.iter().copied()).collect()
     };
     let began = Instant::now();
-    succeeds(root, &run("whole.ct", &["--checkpoint", "first", "--checkpoint-every", "1"]));
+    succeeds(
+        root,
+        &run("whole.ct", &["--checkpoint", "first", "--checkpoint-every", "1"]),
+    );
     let whole = began.elapsed();
     let expected = std::fs::read(root.join("whole.ct")).unwrap();
     let arguments = run("again.ct", &["--checkpoint", "saved", "--resume"]);
@@ -219,7 +254,11 @@ fn side(folder: &Path, arguments: &[&str]) -> Child {
 fn appears(path: &Path) {
     let began = Instant::now();
     while !path.exists() {
-        assert!(began.elapsed() < Duration::from_secs(60), "{} does not appear", path.display());
+        assert!(
+            began.elapsed() < Duration::from_secs(60),
+            "{} does not appear",
+            path.display()
+        );
         std::thread::sleep(Duration::from_millis(5));
     }
 }
@@ -231,10 +270,29 @@ fn two_processes_train_over_a_folder() {
     let reference = json(&succeeds(root, &training("kept", "30")));
     let serve = ["serve", "shared", "--insecure-toy", "--json"];
     let hold = [
-        "hold", "shared", "--key", "secret.key", "--data", "head.csv", "--patience", "2", "-o", "w.npz", "--json",
+        "hold",
+        "shared",
+        "--key",
+        "secret.key",
+        "--data",
+        "head.csv",
+        "--patience",
+        "2",
+        "-o",
+        "w.npz",
+        "--json",
     ];
     let compile = |plan: &str| {
-        let compile = ["compile", "head.loom", "--epochs", "30", "--steps-per-epoch", "4", "-o", plan];
+        let compile = [
+            "compile",
+            "head.loom",
+            "--epochs",
+            "30",
+            "--steps-per-epoch",
+            "4",
+            "-o",
+            plan,
+        ];
         succeeds(root, &[&compile[..], &OPTIONS].concat());
     };
     std::fs::create_dir(root.join("shared")).unwrap();
@@ -258,11 +316,19 @@ fn two_processes_train_over_a_folder() {
     let served = json(&checked(server.wait_with_output().unwrap()));
     let held = json(&checked(holder.wait_with_output().unwrap()));
     let wanted = &reference["epochs"];
-    assert_eq!((&served["epochs"], &served["best_epoch"]), (&wanted["run"], &wanted["best"]));
-    assert_eq!((&held["epochs"], &held["best_epoch"]), (&wanted["run"], &wanted["best"]));
+    assert_eq!(
+        (&served["epochs"], &served["best_epoch"]),
+        (&wanted["run"], &wanted["best"])
+    );
+    assert_eq!(
+        (&held["epochs"], &held["best_epoch"]),
+        (&wanted["run"], &wanted["best"])
+    );
     assert!(root.join("w.npz").exists());
     let names = std::fs::read_dir(root.join("shared")).unwrap();
-    let names: Vec<String> = names.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let names: Vec<String> = names
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
     assert!(!names.iter().any(|name| name.contains("secret")), "{names:?}");
     // The secret key is in none of the files: it is 32 bytes that no other file has.
     let key = std::fs::read(root.join("secret.key")).unwrap();

@@ -140,7 +140,10 @@ impl<'g, P: Fn(Value) -> Option<Buffer>> Emitter<'g, P> {
             CkksModRaise => (Op::ModRaise, 0, read(0)?, 0),
             CkksRescale => (Op::Rescale, degree_2, read(0)?, 0),
             CkksDrop => {
-                let from = op.operands.first().and_then(|&from| self.graph.ty(from).as_cipher());
+                let from = op
+                    .operands
+                    .first()
+                    .and_then(|&from| self.graph.ty(from).as_cipher());
                 (Op::Drop, degree_2, read(0)?, from.map_or(0, |ty| ty.level))
             }
             CkksRotate => (Op::Rotate, 0, read(0)?, self.key(op)?),

@@ -85,7 +85,9 @@ impl ClosedLoop {
             every: 0,
         };
         let closed = this.copied().unwrap_or(none);
-        let Self { start, end, every, .. } = closed;
+        let Self {
+            start, end, every, ..
+        } = closed;
         let epochs = (0..closed.epochs()).flat_map(move |epoch| {
             let rounds = epoch * every..(epoch + 1) * every;
             let last = rounds.end - 1;
@@ -146,7 +148,13 @@ mod tests {
         };
         let run: Vec<_> = ClosedLoop::run(Some(&closed), 4).collect();
         let epoch = |first: u32| {
-            [(1, first), (2, first), (1, first + 1), (2, first + 1), (3, first + 1)]
+            [
+                (1, first),
+                (2, first),
+                (1, first + 1),
+                (2, first + 1),
+                (3, first + 1),
+            ]
         };
         assert_eq!(run, [&[(0, 0)][..], &epoch(0), &epoch(2)].concat());
         for position in 0..4 {

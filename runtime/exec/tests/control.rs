@@ -109,13 +109,28 @@ fn epochs_end_with_their_outputs() {
     let x = |step: u64, slot: usize| sample(step)[slot];
     let first = |slot: usize| sample(100)[slot] + x(0, slot) + 0.5 * x(1, slot) - 0.25 * x(2, slot);
     assert_close(&outputs[0], first, BOUND);
-    assert_close(&outputs[1], |slot| first(slot) + x(3, slot) + 2.0 * x(4, slot), BOUND);
-    let marks: Vec<&str> = trace.events.iter().map(String::as_str).filter(|event| {
-        ["step", "epoch", "reveal", "output"].iter().any(|mark| event.starts_with(mark))
-    }).collect();
+    assert_close(
+        &outputs[1],
+        |slot| first(slot) + x(3, slot) + 2.0 * x(4, slot),
+        BOUND,
+    );
+    let marks: Vec<&str> = trace
+        .events
+        .iter()
+        .map(String::as_str)
+        .filter(|event| {
+            ["step", "epoch", "reveal", "output"]
+                .iter()
+                .any(|mark| event.starts_with(mark))
+        })
+        .collect();
     let epoch = |number: u32| {
         let steps = (3 * number..3 * number + 3).map(|step| format!("step {step}"));
-        let ends = ["reveal now".to_owned(), "output w".to_owned(), format!("epoch {number}")];
+        let ends = [
+            "reveal now".to_owned(),
+            "output w".to_owned(),
+            format!("epoch {number}"),
+        ];
         steps.chain(ends)
     };
     assert_eq!(marks, epoch(0).chain(epoch(1)).collect::<Vec<_>>());

@@ -391,5 +391,8 @@ fn memory_fits_what_the_plan_prints() {
     let (needed, printed) = (Memory::of::<u64>(&plan).unwrap(), plan.memory());
     assert_eq!(needed.arena_words as u64, printed.arena_words);
     assert!(needed.context_words as u64 <= printed.table_words);
-    assert_eq!((needed.encoder_f64s + needed.slot_f64s) as u64, printed.encoder_f64s);
+    assert_eq!(
+        (needed.encoder_f64s + needed.slot_f64s) as u64,
+        printed.encoder_f64s
+    );
 }

@@ -47,4 +47,3 @@ pub fn read_answer(path: impl AsRef<Path>, plan: &PlanFile, outputs: &Outputs) -
     let is_to_this = file.owner() == set.owner() && record[..32] == set.identity();
     Ok(is_to_this.then_some(answer))
 }
-

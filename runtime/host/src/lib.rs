@@ -34,16 +34,16 @@ mod step_clock;
 mod tasks;
 mod tensor;
 
-pub use cipherloom_ring::Backend;
 pub use answer::{read_answer, write_answer};
+pub use cipherloom_ring::Backend;
 pub use decrypt::decrypt_outputs;
 pub use encrypt::{Inputs, PortSummary, encrypt_inputs, write_inputs};
 pub use error::{HostError, Result};
 pub use keys::{EvaluationKeys, generate_evaluation_keys, write_evaluation_keys};
 pub use memory::{Words, peak_memory_bytes};
+pub use outputs::Outputs;
 pub use plan_file::PlanFile;
 pub use progress::{Progress, Silent};
-pub use outputs::Outputs;
 pub use run::{Answer, AskKeyHolder, BoxedError, Run, RunOptions, RunReport, run};
 pub use secret::{SecretSeed, generate_seed, read_secret_key, write_secret_key};
 pub use tensor::Tensor;

@@ -70,10 +70,16 @@ impl Shelf {
     /// A shelf for what a plan asks for, with all its memory.
     pub(crate) fn new(plan: &Plan<'_>, degree: usize) -> Self {
         let is_wanted = |op| matches!(op, Op::Input | Op::Stream);
-        let levels = plan.instructions().filter(|instruction| is_wanted(instruction.op));
-        let largest = levels.map(|instruction| 2 * (usize::from(instruction.level) + 1) * degree).max();
+        let levels = plan
+            .instructions()
+            .filter(|instruction| is_wanted(instruction.op));
+        let largest = levels
+            .map(|instruction| 2 * (usize::from(instruction.level) + 1) * degree)
+            .max();
         let count = largest.map_or(0, |words| (BUDGET_BYTES / (8 * words)).clamp(2, MOST));
-        let empty = (0..count).map(|_| Vec::with_capacity(largest.unwrap_or(0))).collect();
+        let empty = (0..count)
+            .map(|_| Vec::with_capacity(largest.unwrap_or(0)))
+            .collect();
         Self {
             state: Mutex::new(State {
                 filled: VecDeque::with_capacity(count + 1),

@@ -162,23 +162,13 @@ fn a_checkpoint_can_be_resumed_from_again_and_may_be_rare() {
     });
     // The last checkpoint stands at the end of the last step.
     for _ in 0..2 {
-        let run = |run: Run<'_>| {
-            finish(
-                &files,
-                run.resume(&path).checkpoint_to(&path, 0),
-                &mut Silent,
-            )
-        };
+        let run = |run: Run<'_>| finish(&files, run.resume(&path).checkpoint_to(&path, 0), &mut Silent);
         assert!(with_run(&files.root, run) == whole);
     }
     // Saved in the fourth of five steps only.
     let rare = files.root.join("rare");
     with_run(&files.root, |run| {
-        finish(
-            &files,
-            run.checkpoint_to(&rare, 4),
-            &mut Silent,
-        )
+        finish(&files, run.checkpoint_to(&rare, 4), &mut Silent)
     });
     let mut counter = Counter::default();
     assert!(with_run(&files.root, |run| finish(&files, run.resume(&rare), &mut counter)) == whole);
@@ -191,9 +181,7 @@ fn a_checkpoint_holds_what_is_needed_and_no_more() {
     let files = files("small", false);
     let path = files.root.join("checkpoint");
     with_run(&files.root, |run| {
-        run.checkpoint_to(&path, 0)
-            .start(&mut Silent)
-            .unwrap()
+        run.checkpoint_to(&path, 0).start(&mut Silent).unwrap()
     });
     let words = files.plan.plan().parameters().words();
     let value = |level| 8 * words.ciphertext(level, 1, cipherloom_plan::Basis::Q);
@@ -208,9 +196,7 @@ fn a_checkpoint_that_is_damaged_or_of_another_run_is_refused() {
     let files = files("refused", true);
     let path = files.root.join("checkpoint");
     with_run(&files.root, |run| {
-        run.checkpoint_to(&path, 0)
-            .start(&mut Silent)
-            .unwrap()
+        run.checkpoint_to(&path, 0).start(&mut Silent).unwrap()
     });
     let keys = EvaluationKeys::read(files.root.join("keys"), &files.plan, &mut Silent).unwrap();
     let inputs = Inputs::open(files.root.join("inputs"), &files.plan).unwrap();

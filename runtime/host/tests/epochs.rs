@@ -111,7 +111,10 @@ fn the_best_epoch_is_in_the_checkpoint() {
             let run = parts.run().ask(&mut ask);
             let run = if path.exists() { run.resume(&path) } else { run };
             let (outputs, report) = run.start(&mut Silent).unwrap();
-            assert!(bytes(&outputs, folder.path()) == whole, "lost at {lost}, every {every}");
+            assert!(
+                bytes(&outputs, folder.path()) == whole,
+                "lost at {lost}, every {every}"
+            );
             assert_eq!((report.epochs, report.best_epoch), (EPOCHS, Some(0)));
             assert_eq!(asked, (lost..EPOCHS).collect::<Vec<_>>());
         }

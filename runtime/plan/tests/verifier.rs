@@ -780,7 +780,10 @@ fn an_epoch_has_all_outputs_before_it() {
         epochs_of.unwrap().encode().unwrap()
     };
     assert_eq!(Plan::parse(&bytes).unwrap().epochs(), 2);
-    assert_eq!(Plan::parse(&common::plan().encode().unwrap()).unwrap().epochs(), 0);
+    assert_eq!(
+        Plan::parse(&common::plan().encode().unwrap()).unwrap().epochs(),
+        0
+    );
 
     let fault = |at: usize, fault: Fault| {
         let instruction = at as u32;
@@ -794,14 +797,23 @@ fn an_epoch_has_all_outputs_before_it() {
     let in_a_step = |d: &mut PlanData| d.instructions.swap(epoch, at::REVEAL + 1);
     assert_eq!(epochs(in_a_step), fault(at::REVEAL + 1, Fault::EpochPlace));
     let after = |d: &mut PlanData| d.instructions.swap(epoch, at::OUTPUT + 1);
-    assert_eq!(epochs(after), fault(at::LAST_OUTPUT + 1, Fault::OutputOutsideEpoch { port: 5 }));
+    assert_eq!(
+        epochs(after),
+        fault(at::LAST_OUTPUT + 1, Fault::OutputOutsideEpoch { port: 5 })
+    );
     let before = |d: &mut PlanData| {
         let store = d.instructions.remove(at::OUTPUT + 1);
         d.instructions.insert(at::LOOP, store);
     };
-    assert_eq!(epochs(before), fault(at::LOOP, Fault::OutputOutsideEpoch { port: 4 }));
+    assert_eq!(
+        epochs(before),
+        fault(at::LOOP, Fault::OutputOutsideEpoch { port: 4 })
+    );
     let in_the_step = |d: &mut PlanData| d.instructions.swap(at::OUTPUT + 1, at::END);
-    assert_eq!(epochs(in_the_step), fault(at::END, Fault::OutputInLoop { port: 4 }));
+    assert_eq!(
+        epochs(in_the_step),
+        fault(at::END, Fault::OutputInLoop { port: 4 })
+    );
 }
 
 #[test]

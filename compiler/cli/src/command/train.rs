@@ -137,7 +137,10 @@ impl Train {
         let summary = Summary {
             scores: clear.score(&results, clear_epoch, &arrays, &self.data)?,
             max_weight_error: clear::largest_difference(&results, clear.exact.after(epoch)),
-            max_weight_error_approximated: clear::largest_difference(&results, clear.approximated.after(epoch)),
+            max_weight_error_approximated: clear::largest_difference(
+                &results,
+                clear.approximated.after(epoch),
+            ),
             predicted_weight_error: report.ports.iter().map(|port| port.error).fold(0.0, f64::max),
             steps: report.parameters.steps,
             epochs: (plan.plan().epochs() > 0).then(|| Epochs {

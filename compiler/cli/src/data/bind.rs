@@ -70,7 +70,9 @@ fn truncate(tensor: &mut Tensor, rows: usize) {
 
 /// The array that a stream of a name takes its rows from: that of its name, else its training rows.
 pub fn rows_of<'a>(arrays: &'a Arrays, stream: &str) -> Option<&'a Array> {
-    arrays.get(stream).or_else(|| arrays.get(&format!("{stream}_train")))
+    arrays
+        .get(stream)
+        .or_else(|| arrays.get(&format!("{stream}_train")))
 }
 
 /// Rows held out for the test and their labels, if the data have them.

@@ -143,7 +143,9 @@ impl Lowering<'_> {
             }
             TrainStep => {
                 let (count, every) = (op.int("count"), op.int("every"));
-                self.packer.vectors.step(op.int("index").unwrap_or(0), count, every);
+                self.packer
+                    .vectors
+                    .step(op.int("index").unwrap_or(0), count, every);
             }
             TrainEnd => self.packer.vectors.end(),
             TensorState => self.load(op),

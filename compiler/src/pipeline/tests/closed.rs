@@ -203,17 +203,32 @@ fn plans_of_epochs_hand_out_what_the_reference_does_after_each() {
         let inputs: BTreeMap<_, _> = inputs.collect();
         let run = |graph: &Graph, length: Length| {
             let mut batches = |name: &str, step: usize| sources.elements(name, step);
-            Reference::new(graph).run(&inputs, &mut batches, length).expect("interpretable")
+            Reference::new(graph)
+                .run(&inputs, &mut batches, length)
+                .expect("interpretable")
         };
         let [rolled, closed] = [
-            run(&exact, Length { steps: epoch as usize, epochs: epochs as usize }),
+            run(
+                &exact,
+                Length {
+                    steps: epoch as usize,
+                    epochs: epochs as usize,
+                },
+            ),
             run(&graph, Length { steps: 1, epochs: 1 }),
         ];
-        assert_eq!((rolled.epochs.len(), closed.epochs.len()), (epochs as usize, epochs as usize));
+        assert_eq!(
+            (rolled.epochs.len(), closed.epochs.len()),
+            (epochs as usize, epochs as usize)
+        );
         for (rolled, closed) in rolled.epochs.iter().zip(&closed.epochs) {
             assert!(rolled.keys().eq(closed.keys()));
             for (a, b) in rolled.values().zip(closed.values()) {
-                let differences = a.values.iter().zip(&b.values).map(|(a, b)| (a - b).abs() / (1.0 + a.abs()));
+                let differences = a
+                    .values
+                    .iter()
+                    .zip(&b.values)
+                    .map(|(a, b)| (a - b).abs() / (1.0 + a.abs()));
                 assert!(differences.fold(0.0, f64::max) < 1e-12);
             }
         }

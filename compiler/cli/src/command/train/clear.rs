@@ -151,7 +151,12 @@ impl Clear {
         let Some(validation) = validation else {
             return last;
         };
-        for measure in self.exact.0.iter().map_while(|results| validation.measure_clear(results)) {
+        for measure in self
+            .exact
+            .0
+            .iter()
+            .map_while(|results| validation.measure_clear(results))
+        {
             if stopping.answer(measure).stop {
                 break;
             }

@@ -44,7 +44,10 @@ impl Epochs {
     fn best(measures: &[Measure], best: u32) -> Option<String> {
         let Measure { loss, accuracy } = measures.get(best.checked_sub(1)? as usize)?;
         let accuracy = accuracy.map(|accuracy| format!(", accuracy {accuracy:.2} %"));
-        Some(format!("loss {loss:.5}{} after epoch {best}", accuracy.unwrap_or_default()))
+        Some(format!(
+            "loss {loss:.5}{} after epoch {best}",
+            accuracy.unwrap_or_default()
+        ))
     }
 }
 
