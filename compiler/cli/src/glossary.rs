@@ -161,6 +161,22 @@ const GLOSSARY: &[(&str, &str)] = &[
          the same in bits after the binary point. A larger scale gives more precision and takes more of the modulus.",
     ),
     (
+        "epoch",
+        "As many training steps as the data have batches. After each epoch the plan runs the graph's epoch block and hands out its \
+         outputs and reveals, encrypted, and the run may end there.",
+    ),
+    (
+        "early stopping|patience",
+        "The key holder decrypts the predictions that an epoch reveals, computes the loss on the validation rows, and ends the \
+         training when it has not become smaller for so many epochs. The server learns its answer and nothing else; the outputs are \
+         those of the best epoch.",
+    ),
+    (
+        "checkpoint",
+        "Everything a run needs to go on where it was, in a file: states, results, and the values that are read later, all \
+         encrypted. A run that goes on from it gives the same outputs, bit for bit.",
+    ),
+    (
         "security|toy",
         "128 bits, classical: the modulus stays below the table of Bossuat and others (2024) for its ring degree, with a ternary \
          secret. Toy parameters (--insecure-toy) are for tests, protect nothing, and are stamped into the plan.",

@@ -38,6 +38,14 @@ impl KeyHolder<'_> {
         Ok(answer)
     }
 
+    /// Says that training will not end early, where nothing is measured.
+    pub fn announce(&self) {
+        if self.validation.is_none() && self.plan.plan().epochs() > 0 {
+            self.lines
+                .say("no y_val for what the epochs reveal: all of them are run, and the last one's outputs are kept");
+        }
+    }
+
     /// Measures the epochs before one again that a run measured before it was interrupted.
     pub fn replay(&mut self, epoch: u32, folder: &Folder) -> Result<()> {
         self.stopping.rewind(epoch as usize);

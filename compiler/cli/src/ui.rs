@@ -37,7 +37,7 @@ pub fn count(number: impl Into<u64>, thing: &str) -> String {
     let number = number.into();
     let ending = match thing {
         _ if number == 1 => "",
-        thing if thing.ends_with("ch") => "es",
+        thing if thing.ends_with("tch") => "es",
         _ => "s",
     };
     format!("{number} {thing}{ending}")
@@ -214,6 +214,7 @@ mod tests {
     fn numbers_agree_with_their_things() {
         assert_eq!(count(1_u32, "batch"), "1 batch");
         assert_eq!(count(2_u32, "batch"), "2 batches");
+        assert_eq!(count(2_u32, "epoch"), "2 epochs");
         assert_eq!(count(0_u32, "row"), "0 rows");
     }
 

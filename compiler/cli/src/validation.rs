@@ -42,7 +42,7 @@ pub struct Measure {
 
 impl Validation {
     /// The labels `y_val` and the reveal that they are for; none if the data have no such labels, or the plan reveals nothing
-    /// for as many rows.
+    /// for as many rows. Then nothing is measured, and all epochs are run.
     pub fn new(plan: &Plan<'_>, arrays: &Arrays, file: &Path) -> Result<Option<Self>> {
         let Some(array) = arrays.get("y_val") else {
             return Ok(None);

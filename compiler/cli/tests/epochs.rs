@@ -188,9 +188,9 @@ fn a_run_that_is_killed_ten_times_gives_the_same_bits() {
     let folder = workplace();
     let root = folder.path();
     let patient = |keep: &'static str| -> Vec<&'static str> {
-        let steady = training(keep, "60").into_iter();
+        let steady = training(keep, "30").into_iter();
         steady
-            .map(|argument| if argument == "2" { "60" } else { argument })
+            .map(|argument| if argument == "2" { "30" } else { argument })
             .collect()
     };
     let began = Instant::now();

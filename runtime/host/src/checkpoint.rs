@@ -6,7 +6,7 @@
 
 use crate::encrypt::Inputs;
 use crate::error::{HostError, Result};
-use crate::files::{CiphertextHeader, Container, Form, Kind, Owner, Writer, ciphertext_place};
+use crate::files::{CiphertextHeader, Container, Form, Kind, Owner, Writer, ciphertext_place, sweep};
 use crate::keys::EvaluationKeys;
 use crate::live::{Live, live_at};
 use crate::outputs::Results;
@@ -65,6 +65,7 @@ impl Checkpoints {
         inputs: &Inputs,
         step: Option<u32>,
     ) -> Self {
+        sweep(path);
         let view = plan.plan();
         let places = (1..).zip(view.instructions());
         let places = places.filter(|(_, instruction)| instruction.op == Op::Checkpoint);

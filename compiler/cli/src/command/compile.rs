@@ -98,15 +98,16 @@ impl Compile {
         if self.json {
             say!("{}", super::to_json(&report));
         } else {
-            summary(&report, &options, &output, plan.bytes().len(), &ui)?;
+            summary(&report, &options, &output, &plan, &ui)?;
         }
         Ok(())
     }
 }
 
 /// The few lines that everybody wants to see; `inspect` has the rest.
-fn summary(report: &Report, options: &Options, output: &Path, size: usize, ui: &Ui) -> Result<()> {
+fn summary(report: &Report, options: &Options, output: &Path, plan: &PlanFile, ui: &Ui) -> Result<()> {
     let p = &report.parameters;
+    let epochs = plan.plan().epochs();
     let security = if p.toy {
         "no security (toy)".to_owned()
     } else {
@@ -115,7 +116,7 @@ fn summary(report: &Report, options: &Options, output: &Path, size: usize, ui: &
     say!(
         "{}: {}, {} instructions",
         ui.bold(&output.display().to_string()),
-        bytes(size as u64),
+        bytes(plan.bytes().len() as u64),
         report.instructions()
     );
     say!(
@@ -126,8 +127,12 @@ fn summary(report: &Report, options: &Options, output: &Path, size: usize, ui: &
     );
     if p.steps > 0 {
         say!(
-            "  {}, about {} each on {}",
+            "  {}{}, about {} each on {}",
             count(p.steps, "training step"),
+            match epochs {
+                0 => String::new(),
+                epochs => format!(" in {}", count(epochs, "epoch")),
+            },
             seconds(report.seconds_per_step),
             count(options.target.threads, "thread")
         );

@@ -75,6 +75,7 @@ impl Hold {
             },
             answered: Vec::new(),
         };
+        epochs.holder.announce();
         let outputs = loop {
             epochs.answer()?;
             if let Some(outputs) = own(&folder, &plan, &secret)? {

@@ -10,7 +10,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::run::seconds_per_step;
-use crate::error::Result;
+use crate::error::{CliError, Result};
 use crate::folder::{Folder, wait_for};
 use crate::ui::{Ui, count, say};
 
@@ -50,6 +50,11 @@ impl Serve {
         let mut progress = ui.progress();
         let lines = progress.lines();
         let folder = Folder::make(&self.folder)?;
+        // What an earlier run left would end the key holder's side.
+        let outputs = folder.outputs();
+        if outputs.exists() {
+            std::fs::remove_file(&outputs).map_err(CliError::io(&outputs, "remove"))?;
+        }
         for path in [folder.plan(), folder.keys(), folder.inputs()] {
             wait_for(&path, &lines);
         }

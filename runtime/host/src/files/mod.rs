@@ -12,4 +12,4 @@ pub(crate) use record::{
     CiphertextHeader, Form, ciphertext_place, full_record, key_record, packed_seeded_record, read_full,
     read_key, read_seeded, seeded_record,
 };
-pub(crate) use writer::{Writer, seal_of};
+pub(crate) use writer::{Writer, seal_of, sweep};

@@ -3,6 +3,7 @@
 
 use super::container::{ENTRY_BYTES, HASH_BYTES, HEADER_BYTES, Header, Kind, Owner};
 use crate::error::{HostError, Result};
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -23,7 +24,8 @@ impl Writer {
     /// process's mask says.
     pub(crate) fn create(path: &Path, kind: Kind, owner: Owner) -> Result<Self> {
         let mut builder = tempfile::Builder::new();
-        builder.prefix(".cipherloom-");
+        let prefix = prefix(path);
+        builder.prefix(&prefix);
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
@@ -114,6 +116,27 @@ pub(super) fn seal(header: &[u8; HEADER_BYTES], table: &[u8]) -> [u8; HASH_BYTES
     hasher.update(header);
     hasher.update(table);
     *hasher.finalize().as_bytes()
+}
+
+/// How the names of files begin that are on their way to a destination.
+fn prefix(path: &Path) -> OsString {
+    let mut prefix = OsString::from(".cipherloom-");
+    prefix.push(path.file_name().unwrap_or_default());
+    prefix.push("-");
+    prefix
+}
+
+/// Removes what writers of a file left behind when they were killed; nobody else may be writing it.
+pub(crate) fn sweep(path: &Path) {
+    let prefix = prefix(path);
+    // What cannot be listed or removed is only in the way.
+    let entries = std::fs::read_dir(folder(path)).into_iter().flatten().flatten();
+    for entry in entries {
+        let name = entry.file_name();
+        if name.as_encoded_bytes().starts_with(prefix.as_encoded_bytes()) {
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
 }
 
 fn folder(path: &Path) -> &Path {

@@ -62,6 +62,7 @@ impl Encrypted<'_> {
             stopping: EarlyStopping::new(self.patience),
             lines: progress.lines(),
         };
+        key_holder.announce();
         let mut ask = |epoch: u32, outputs: &Outputs| -> std::result::Result<Answer, BoxedError> {
             if let Some(folder) = folder {
                 outputs.write(folder.epoch(epoch))?;
