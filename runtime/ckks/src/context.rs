@@ -4,6 +4,10 @@ use crate::error::exactly;
 use crate::{CkksError, Parameters};
 use cipherloom_ring::{Modulus, Ring, Word, parallel};
 
+/// Most results that one operation makes together from what they have in common. A list of their limbs is on the stack,
+/// dear on a small machine.
+pub const TOGETHER: usize = if cfg!(target_pointer_width = "64") { 8 } else { 1 };
+
 /// The primes that a polynomial is reduced by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Basis {
@@ -127,6 +131,42 @@ impl<'m, W: Word> Context<'m, W> {
     ) {
         parallel::for_each_limb_pair(first, second, self.degree(), |index, first, second| {
             visit(self.at(level, basis, index), first, second);
+        });
+    }
+
+    /// Visits the limbs of up to [`TOGETHER`] values of degree 1, those at one position together: what all of them are
+    /// made from is then read once.
+    pub(crate) fn for_each_limb_together(
+        &self,
+        level: usize,
+        basis: Basis,
+        values: &mut [&mut [W]],
+        visit: impl Fn(LimbAt, &mut [[&mut [W]; 2]]) + Send + Sync,
+    ) {
+        let words = self.parameters.words(self.limbs(level, basis));
+        if let [value] = values {
+            let (first, second) = value.split_at_mut(words);
+            return self.for_each_limb_pair(level, basis, first, second, |at, first, second| {
+                visit(at, &mut [[first, second]]);
+            });
+        }
+        // One room of the list for each position, filled value by value; both are as long as they can get.
+        type Together<'d, W> = heapless::Vec<[&'d mut [W]; 2], TOGETHER>;
+        let mut positions: heapless::Vec<Together<'_, W>, { cipherloom_ring::MAX_PRIMES }> =
+            (0..self.limbs(level, basis)).map(|_| heapless::Vec::new()).collect();
+        for value in values.iter_mut().take(TOGETHER) {
+            let (first, second) = value.split_at_mut(words);
+            let limbs = first
+                .chunks_exact_mut(self.degree())
+                .zip(second.chunks_exact_mut(self.degree()));
+            for (position, (first, second)) in positions.iter_mut().zip(limbs) {
+                position.extend([[first, second]]);
+            }
+        }
+        parallel::for_each_limb(&mut positions, 1, |index, limbs| {
+            for limbs in limbs {
+                visit(self.at(level, basis, index), limbs);
+            }
         });
     }
 

@@ -129,7 +129,7 @@ impl<'a, W: Word, K: Keys<W>> Executor<'a, W, K> {
         })
     }
 
-    /// Gives control back after every instruction, with [`Event::Advanced`] where there is nothing else to say: for those who
+    /// Gives control back after every instruction, or after some that are carried out together, with [`Event::Advanced`] where there is nothing else to say: for those who
     /// measure.
     #[must_use]
     pub fn pausing(mut self) -> Self {
@@ -232,7 +232,10 @@ impl<'a, W: Word, K: Keys<W>> Executor<'a, W, K> {
                 });
             }
             Op::Checkpoint => pause = Some(Pause::Checkpoint),
-            _ => self.machine.compute(instruction, self.step.unwrap_or(0))?,
+            _ => {
+                let step = self.step.unwrap_or(0);
+                next = self.position + self.machine.compute_run(self.position, instruction, step)?;
+            }
         }
         self.position = next;
         Ok(pause)
