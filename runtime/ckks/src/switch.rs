@@ -228,7 +228,18 @@ pub fn rotate<W: Word>(
     scratch: &mut [W],
 ) -> Result<(), CkksError> {
     ctx.check_element(element)?;
-    switch(ctx, level, level + 1, 1, Some(element), dst, src, key, key_cap, scratch)
+    switch(
+        ctx,
+        level,
+        level + 1,
+        1,
+        Some(element),
+        dst,
+        src,
+        key,
+        key_cap,
+        scratch,
+    )
 }
 
 /// A whole key switch, of the last polynomial of a ciphertext of degree 1 or 2: φ(…)/D with `kept` limbs left.

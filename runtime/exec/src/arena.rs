@@ -58,7 +58,8 @@ impl<'a, W> Sources<'a, W> {
         }
         let part = self.parts.iter().rev().find(|(start, _)| *start <= range.start);
         let (start, part) = part.ok_or(Fault::Bounds)?;
-        part.get(range.start - start..range.end - start).ok_or(Fault::Overlap)
+        part.get(range.start - start..range.end - start)
+            .ok_or(Fault::Overlap)
     }
 }
 
@@ -77,6 +78,7 @@ mod tests {
         assert_eq!(sources.get(5..6), Err(Fault::Overlap));
         assert_eq!(sources.get(0..8), Err(Fault::Overlap));
         assert_eq!(sources.get(8..11), Err(Fault::Bounds));
+        drop(sources);
         assert_eq!(take(&mut arena, 8..11).err(), Some(Fault::Bounds));
     }
 
@@ -89,6 +91,7 @@ mod tests {
         assert_eq!(sources.get(9..10), Ok(&[9][..]));
         assert_eq!(sources.get(3..6), Err(Fault::Overlap));
         assert_eq!(sources.get(6..10), Err(Fault::Overlap));
+        drop((written, sources));
         assert_eq!(take_all(&mut arena, &[3..6, 2..4]).err(), Some(Fault::Overlap));
     }
 }

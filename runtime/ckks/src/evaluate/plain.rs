@@ -11,8 +11,8 @@ use cipherloom_ring::{Modulus, Word};
 const SCALAR_BOUND: f64 = (1u128 << 120) as f64;
 /// Terms of a sum that are taken together: more than the kernels collect before they reduce would bring nothing.
 const SUMMED: usize = 47;
-/// Columns of several sums that are made in turn: two polynomials of sixteen ciphertexts take half a megabyte.
-const TILE: usize = 2048;
+/// Columns of several sums that are made in turn: both polynomials of many ciphertexts stay in the second-level cache.
+const TILE: usize = 512;
 
 /// Adds a plaintext of the same scale to a ciphertext of any degree (only c_0 changes): `a` is c_0 or the whole
 /// ciphertext, basis q.
@@ -134,13 +134,19 @@ pub fn mul_plain_sums<W: Word>(
     }
     let (n, limbs) = (ctx.degree(), ctx.limbs(level, basis));
     for sums in sums.chunks_mut(TOGETHER) {
-        let tile = if sums.len() == 1 { n } else { TILE.min(n) };
         let sources: heapless::Vec<_, TOGETHER> = sums.iter().map(|sum| (sum.init, sum.terms)).collect();
         let mut values: heapless::Vec<_, TOGETHER> = sums.iter_mut().map(|sum| &mut *sum.dst).collect();
         ctx.for_each_limb_together(level, basis, &mut values, |at, values| {
-            for start in (0..n).step_by(tile) {
-                let columns = start..start + tile;
+            let (mut sum0, mut sum1) = ([W::ZERO; TILE], [W::ZERO; TILE]);
+            for start in (0..n).step_by(TILE) {
+                let columns = start..n.min(start + TILE);
                 for ([dst0, dst1], &(init, terms)) in values.iter_mut().zip(&sources) {
+                    let (dst0, dst1) = (&mut dst0[columns.clone()], &mut dst1[columns.clone()]);
+                    let (sum0, sum1) = (&mut sum0[..columns.len()], &mut sum1[..columns.len()]);
+                    if !init {
+                        sum0.copy_from_slice(dst0);
+                        sum1.copy_from_slice(dst1);
+                    }
                     let mut start = if init { Start::Zero } else { Start::Destination };
                     for terms in terms.chunks(SUMMED) {
                         let factors = terms.iter().map(|&(ciphertext, plaintext)| {
@@ -149,10 +155,12 @@ pub fn mul_plain_sums<W: Word>(
                             (part(plaintext, at.position), [limb(0), limb(1)])
                         });
                         let factors: heapless::Vec<_, SUMMED> = factors.collect();
-                        let dst = [&mut dst0[columns.clone()], &mut dst1[columns.clone()]];
-                        limb::inner_product_2(ctx.modulus(at.prime), dst, &factors, [start; 2]);
+                        let sum = [&mut *sum0, &mut *sum1];
+                        limb::inner_product_2(ctx.modulus(at.prime), sum, &factors, [start; 2]);
                         start = Start::Destination;
                     }
+                    ctx.store(level, basis, dst0, sum0);
+                    ctx.store(level, basis, dst1, sum1);
                 }
             }
         });

@@ -46,7 +46,12 @@ pub fn rotate_acc<W: Word>(
         key_cap,
     };
     let rotations = &[rotation];
-    rotate_accs(ctx, level, &mut [RotationSum { acc, init, rotations }], decomposed)
+    rotate_accs(
+        ctx,
+        level,
+        &mut [RotationSum { acc, init, rotations }],
+        decomposed,
+    )
 }
 
 /// Sums of rotations of one decomposed ciphertext, each as [`rotate_acc`] after [`rotate_acc`]. Limb by limb, so that the
@@ -107,7 +112,14 @@ fn rotate_limb<W: Word>(
                     words: rotation.key,
                     cap: rotation.key_cap,
                 };
-                let product = Product::new(ctx, level, position, key, Some(rotation.element), [Some(c0), None]);
+                let product = Product::new(
+                    ctx,
+                    level,
+                    position,
+                    key,
+                    Some(rotation.element),
+                    [Some(c0), None],
+                );
                 (index, written, product)
             })
             .collect();
@@ -119,14 +131,19 @@ fn rotate_limb<W: Word>(
             let digits = digits.chunks_exact(n).map(|digit| &digit[columns.clone()]);
             for (index, written, product) in &products {
                 let acc = &mut accs[*index];
-                product.for_each_tile(ctx, columns.clone(), digits.clone(), |polynomial, columns, words| {
-                    let acc = &mut acc[polynomial][columns];
-                    if *written {
-                        acc.copy_from_slice(words);
-                    } else {
-                        limb::add_assign(modulus, acc, words);
-                    }
-                });
+                product.for_each_tile(
+                    ctx,
+                    columns.clone(),
+                    digits.clone(),
+                    |polynomial, columns, words| {
+                        let acc = &mut acc[polynomial][columns];
+                        if *written {
+                            ctx.store(level, Basis::Qp, acc, words);
+                        } else {
+                            limb::add_assign(modulus, acc, words);
+                        }
+                    },
+                );
             }
         }
     }

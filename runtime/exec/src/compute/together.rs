@@ -8,10 +8,10 @@ use super::{Machine, SwitchingKey, basis};
 use crate::Keys;
 use crate::arena::take_all;
 use crate::error::Fault;
+use cipherloom_ckks::Basis;
 use cipherloom_ckks::context::TOGETHER;
 use cipherloom_ckks::evaluate::{self, PlainSum};
 use cipherloom_ckks::switch::{self, Rotation, RotationSum};
-use cipherloom_ckks::Basis;
 use cipherloom_plan::{Instruction, MAX_SUM_TERMS};
 use cipherloom_ring::Word;
 use core::ops::Range;
@@ -50,7 +50,11 @@ impl Sum {
 
 impl<'a, W: Word, K: Keys<W>> Machine<'a, W, K> {
     /// The instruction at a position and those behind it that are like it.
-    fn run_of(&self, position: usize, alike: impl Fn(&Instruction) -> bool) -> impl Iterator<Item = Instruction> {
+    fn run_of(
+        &self,
+        position: usize,
+        alike: impl Fn(&Instruction) -> bool,
+    ) -> impl Iterator<Item = Instruction> {
         let plan = self.plan;
         (position..position + TOGETHER)
             .map_while(|position| plan.instruction(position))
@@ -60,8 +64,8 @@ impl<'a, W: Word, K: Keys<W>> Machine<'a, W, K> {
     pub(super) fn plaintext_sums(&mut self, position: usize, first: Instruction) -> Result<usize, Fault> {
         let (basis, level) = (basis(first), usize::from(first.level));
         let alike = |next: &Instruction| {
-            let shared = |it: &Instruction| (it.op, it.level, super::basis(*it), it.a, it.terms());
-            shared(next) == shared(&first)
+            let kind = |it: &Instruction| (it.op, it.level, super::basis(*it));
+            kind(next) == kind(&first)
         };
         let mut sums = Few::<Sum>::new();
         for instruction in self.run_of(position, alike) {
