@@ -2,7 +2,8 @@
 //!
 //! Each training step is made from its sinks (what later steps and outputs read) backwards: an operation comes right
 //! before the first that needs it, and of its operands those that are computed come before those that are only loaded.
-//! So inputs and plaintexts are loaded just before their use. What reads a stream stays in that stream's step.
+//! So inputs and plaintexts are loaded just before their use. What reads a stream stays in that stream's step. A few sums of
+//! products of the same ciphertexts come right behind each other: the runtime makes them in one pass over these.
 //!
 //! Of a closed loop, what stands before the body, in it and after it stays there; a state is written when all that reads
 //! its present value has read it.
@@ -19,6 +20,7 @@ pub fn run(old: &Graph) -> Graph {
         new: Graph::new(old.name.clone()),
         map: vec![None; old.value_count()],
         done: vec![false; ops.len()],
+        together: sums_together(old, &ops),
     };
     if let Some(closed) = ClosedLoop::find(old, &ops) {
         emitter.parts(&ops, closed);
@@ -93,11 +95,36 @@ fn segments(graph: &Graph, ops: &[OpId]) -> Vec<Option<usize>> {
     segments
 }
 
+/// Sums that are made in one pass at most: with more, what they have in common is a small part of what is read.
+const SUMS_TOGETHER: usize = 4;
+
+/// The sums of products of the same ciphertexts that each such sum is made together with.
+fn sums_together(graph: &Graph, ops: &[OpId]) -> BTreeMap<OpId, Vec<OpId>> {
+    let mut alike: BTreeMap<Value, Vec<OpId>> = BTreeMap::new();
+    for &op in ops {
+        let data = graph.op(op);
+        let count = data.int("count").unwrap_or(0) as usize;
+        // Plaintexts, the other half of its operands, depend on nothing. The last ciphertext tells: of the same ones, the
+        // first giant step of a transform may leave out a few at the beginning.
+        if let Some(&last) = count.checked_sub(1).and_then(|last| data.operands.get(last)) {
+            if data.opcode == Opcode::CkksMulPlainSum {
+                alike.entry(last).or_default().push(op);
+            }
+        }
+    }
+    let groups = alike.values().flat_map(|sums| sums.chunks(SUMS_TOGETHER));
+    groups
+        .flat_map(|group| group.iter().map(|&op| (op, group.to_vec())))
+        .collect()
+}
+
 struct Emitter<'g> {
     old: &'g Graph,
     new: Graph,
     map: Vec<Option<Value>>,
     done: Vec<bool>,
+    /// What is appended with an operation, itself included, where that is not only itself.
+    together: BTreeMap<OpId, Vec<OpId>>,
 }
 
 impl Emitter<'_> {
@@ -161,15 +188,14 @@ impl Emitter<'_> {
             if self.is_done(op) {
                 continue;
             }
+            let group = self.together.get(&op).cloned().unwrap_or_else(|| vec![op]);
             if ready {
-                self.append(op);
+                group.into_iter().for_each(|op| self.append(op));
                 continue;
             }
             stack.push((op, true));
-            let data = self.old.op(op);
-            let mut before: Vec<OpId> = data
-                .operands
-                .iter()
+            let operands = group.iter().flat_map(|&op| &self.old.op(op).operands);
+            let mut before: Vec<OpId> = operands
                 .filter_map(|&value| self.old.defining_op(value))
                 .collect();
             // Popped last to first: loads go to the bottom, so that they come last.

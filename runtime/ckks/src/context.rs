@@ -2,7 +2,14 @@
 
 use crate::error::exactly;
 use crate::{CkksError, Parameters};
-use cipherloom_ring::{Modulus, Ring, Word, parallel};
+use cipherloom_ring::{Modulus, Ring, Word, limb, parallel};
+
+/// Most results that one operation makes together from what they have in common. A list of their limbs is on the stack,
+/// dear on a small machine.
+pub const TOGETHER: usize = if cfg!(target_pointer_width = "64") { 8 } else { 1 };
+
+/// What a ciphertext may take and still be found in a cache by the operation that reads it next.
+const CACHE_BYTES: usize = 8 << 20;
 
 /// The primes that a polynomial is reduced by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,6 +110,16 @@ impl<'m, W: Word> Context<'m, W> {
         &data[index * n..(index + 1) * n]
     }
 
+    /// dst = words, part of a ciphertext that is written once from its beginning to its end: past the caches if these do
+    /// not hold it until it is read.
+    pub(crate) fn store(&self, level: usize, basis: Basis, dst: &mut [W], words: &[W]) {
+        if 2 * self.limbs(level, basis) * self.degree() * size_of::<W>() > CACHE_BYTES {
+            limb::stream(dst, words);
+        } else {
+            dst.copy_from_slice(words);
+        }
+    }
+
     /// Visits every limb of one or more polynomials, in parallel with the feature of that name.
     pub(crate) fn for_each_limb(
         &self,
@@ -127,6 +144,44 @@ impl<'m, W: Word> Context<'m, W> {
     ) {
         parallel::for_each_limb_pair(first, second, self.degree(), |index, first, second| {
             visit(self.at(level, basis, index), first, second);
+        });
+    }
+
+    /// Visits the limbs of up to [`TOGETHER`] values of degree 1, those at one position together: what all of them are
+    /// made from is then read once.
+    pub(crate) fn for_each_limb_together(
+        &self,
+        level: usize,
+        basis: Basis,
+        values: &mut [&mut [W]],
+        visit: impl Fn(LimbAt, &mut [[&mut [W]; 2]]) + Send + Sync,
+    ) {
+        let words = self.parameters.words(self.limbs(level, basis));
+        if let [value] = values {
+            let (first, second) = value.split_at_mut(words);
+            return self.for_each_limb_pair(level, basis, first, second, |at, first, second| {
+                visit(at, &mut [[first, second]]);
+            });
+        }
+        // One room of the list for each position, filled value by value; both are as long as they can get.
+        type Together<'d, W> = heapless::Vec<[&'d mut [W]; 2], TOGETHER>;
+        let mut positions: heapless::Vec<Together<'_, W>, { cipherloom_ring::MAX_PRIMES }> = (0..self
+            .limbs(level, basis))
+            .map(|_| heapless::Vec::new())
+            .collect();
+        for value in values.iter_mut().take(TOGETHER) {
+            let (first, second) = value.split_at_mut(words);
+            let limbs = first
+                .chunks_exact_mut(self.degree())
+                .zip(second.chunks_exact_mut(self.degree()));
+            for (position, (first, second)) in positions.iter_mut().zip(limbs) {
+                position.extend([[first, second]]);
+            }
+        }
+        parallel::for_each_limb(&mut positions, 1, |index, limbs| {
+            for limbs in limbs {
+                visit(self.at(level, basis, index), limbs);
+            }
         });
     }
 

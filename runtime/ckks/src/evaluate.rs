@@ -12,8 +12,8 @@ mod product;
 pub use level::{drop, mod_raise, rescale};
 pub use linear::{add, add_assign, neg, neg_assign, sub, sub_assign};
 pub use plain::{
-    add_plain_assign, add_scalar_assign, mul_i, mul_i_assign, mul_plain, mul_plain_acc, mul_plain_assign,
-    mul_plain_sum, mul_scalar, mul_scalar_assign,
+    PlainSum, add_plain_assign, add_scalar_assign, mul_i, mul_i_assign, mul_plain, mul_plain_acc,
+    mul_plain_assign, mul_plain_sum, mul_plain_sums, mul_scalar, mul_scalar_assign,
 };
 pub use product::{mul, mul_acc, square};
 

@@ -14,20 +14,20 @@
 
 mod digits;
 mod product;
+mod rotations;
 mod whole;
+
+pub use rotations::{Rotation, RotationSum, rotate_acc, rotate_accs};
 
 use crate::CkksError;
 use crate::context::{Basis, Context};
 use crate::division::Division;
 use crate::error::{at_least, exactly};
 use crate::keys::check_key;
-use crate::scratch::{
-    decompose_scratch, mod_down_rescale_scratch, mod_down_scratch, relinearize_rescale_scratch,
-    relinearize_scratch, rotate_scratch, switch_secret_scratch,
-};
+use crate::scratch::{decompose_scratch, mod_down_rescale_scratch, mod_down_scratch, relinearize_scratch};
 use cipherloom_ring::{Word, limb, parallel};
 use digits::Digits;
-use product::{Key, Product};
+use product::Key;
 
 /// dst = the decomposition of a ciphertext of degree 1: c_0, then, for each prime of basis qp, the limbs of the digits of
 /// c_1, in NTT form, `decomposed_words(level)` words. Scratch: [`crate::scratch::decompose_scratch`].
@@ -65,51 +65,6 @@ pub fn decompose<W: Word>(
                 raised[digit * n..(digit + 1) * n].copy_from_slice(own);
             }
         }
-    });
-    Ok(())
-}
-
-/// acc (+)= φ_g of a decomposed ciphertext, switched back to s: an encryption, in basis qp and degree 1, of P times the
-/// rotated message. `init` overwrites the accumulator instead of adding to it. The key is for the element g (rotation by
-/// r: g = 5^r mod 2N; conjugation: 2N − 1) and has a cap ≥ level.
-pub fn rotate_acc<W: Word>(
-    ctx: &Context<'_, W>,
-    level: usize,
-    element: u32,
-    key: &[W],
-    key_cap: usize,
-    acc: &mut [W],
-    decomposed: &[W],
-    init: bool,
-) -> Result<(), CkksError> {
-    ctx.check_element(element)?;
-    check_key_at(ctx, level, key_cap, key)?;
-    ctx.check("accumulator", acc, level, Basis::Qp, 2)?;
-    check_decomposed(ctx, level, decomposed)?;
-    let n = ctx.degree();
-    let (c0, raised) = decomposed.split_at(ctx.parameters.plaintext_words(level));
-    let limbs = ctx.parameters.digits(level);
-    let key = Key {
-        words: key,
-        cap: key_cap,
-    };
-    let (acc0, acc1) = acc.split_at_mut(ctx.parameters.qp_words(level, 0));
-    ctx.for_each_limb_pair(level, Basis::Qp, acc0, acc1, |at, acc0, acc1| {
-        let modulus = ctx.modulus(at.prime);
-        let digits = raised[at.position * limbs * n..(at.position + 1) * limbs * n].chunks_exact(n);
-        let product = Product::new(ctx, level, at.position, key, Some(element), [Some(c0), None]);
-        product.for_each_tile(ctx, 0..n, digits, |polynomial, columns, words| {
-            let acc = if polynomial == 0 {
-                &mut acc0[columns]
-            } else {
-                &mut acc1[columns]
-            };
-            if init {
-                acc.copy_from_slice(words);
-            } else {
-                limb::add_assign(modulus, acc, words);
-            }
-        });
     });
     Ok(())
 }
@@ -221,30 +176,7 @@ pub fn relinearize<W: Word>(
     key_cap: usize,
     scratch: &mut [W],
 ) -> Result<(), CkksError> {
-    ctx.check("ciphertext", src, level, Basis::Q, 3)?;
-    ctx.check("destination", dst, level, Basis::Q, 2)?;
-    check_key_at(ctx, level, key_cap, key)?;
-    let words = ctx.parameters.plaintext_words(level);
-    let (c0, rest) = src.split_at(words);
-    let (c1, c2) = rest.split_at(words);
-    let scratch = at_least(
-        "key switching scratch",
-        scratch,
-        relinearize_scratch(&ctx.parameters, level),
-    )?;
-    let job = whole::Switch {
-        level,
-        kept: level + 1,
-        element: None,
-        polynomial: c2,
-        addends: [Some(c0), Some(c1)],
-        key: Key {
-            words: key,
-            cap: key_cap,
-        },
-    };
-    whole::switch(ctx, job, dst, scratch);
-    Ok(())
+    switch(ctx, level, level + 1, 2, None, dst, src, key, key_cap, scratch)
 }
 
 /// dst = a degree-2 ciphertext with its c_2 switched to degree 1, one level lower: [`relinearize`] and a rescale in one
@@ -261,31 +193,10 @@ pub fn relinearize_rescale<W: Word>(
     key_cap: usize,
     scratch: &mut [W],
 ) -> Result<(), CkksError> {
-    let lower = level.checked_sub(1).ok_or(CkksError::NoLowerLevel)?;
-    ctx.check("ciphertext", src, level, Basis::Q, 3)?;
-    ctx.check("destination", dst, lower, Basis::Q, 2)?;
-    check_key_at(ctx, level, key_cap, key)?;
-    let words = ctx.parameters.plaintext_words(level);
-    let (c0, rest) = src.split_at(words);
-    let (c1, c2) = rest.split_at(words);
-    let scratch = at_least(
-        "key switching scratch",
-        scratch,
-        relinearize_rescale_scratch(&ctx.parameters, level),
-    )?;
-    let job = whole::Switch {
-        level,
-        kept: level,
-        element: None,
-        polynomial: c2,
-        addends: [Some(c0), Some(c1)],
-        key: Key {
-            words: key,
-            cap: key_cap,
-        },
-    };
-    whole::switch(ctx, job, dst, scratch);
-    Ok(())
+    if level == 0 {
+        return Err(CkksError::NoLowerLevel);
+    }
+    switch(ctx, level, level, 2, None, dst, src, key, key_cap, scratch)
 }
 
 /// dst = a degree-1 ciphertext under one secret, switched to the secret of a key made by
@@ -299,28 +210,7 @@ pub fn switch_secret<W: Word>(
     key_cap: usize,
     scratch: &mut [W],
 ) -> Result<(), CkksError> {
-    ctx.check("ciphertext", src, level, Basis::Q, 2)?;
-    ctx.check("destination", dst, level, Basis::Q, 2)?;
-    check_key_at(ctx, level, key_cap, key)?;
-    let (c0, c1) = src.split_at(ctx.parameters.plaintext_words(level));
-    let scratch = at_least(
-        "key switching scratch",
-        scratch,
-        switch_secret_scratch(&ctx.parameters, level),
-    )?;
-    let job = whole::Switch {
-        level,
-        kept: level + 1,
-        element: None,
-        polynomial: c1,
-        addends: [Some(c0), None],
-        key: Key {
-            words: key,
-            cap: key_cap,
-        },
-    };
-    whole::switch(ctx, job, dst, scratch);
-    Ok(())
+    switch(ctx, level, level + 1, 1, None, dst, src, key, key_cap, scratch)
 }
 
 /// dst = φ_g(src), degree 1: [`decompose`], [`rotate_acc`] and [`mod_down`] in one.
@@ -338,17 +228,48 @@ pub fn rotate<W: Word>(
     scratch: &mut [W],
 ) -> Result<(), CkksError> {
     ctx.check_element(element)?;
-    ctx.check("ciphertext", src, level, Basis::Q, 2)?;
-    ctx.check("destination", dst, level, Basis::Q, 2)?;
+    switch(
+        ctx,
+        level,
+        level + 1,
+        1,
+        Some(element),
+        dst,
+        src,
+        key,
+        key_cap,
+        scratch,
+    )
+}
+
+/// A whole key switch, of the last polynomial of a ciphertext of degree 1 or 2: φ(…)/D with `kept` limbs left.
+fn switch<W: Word>(
+    ctx: &Context<'_, W>,
+    level: usize,
+    kept: usize,
+    degree: usize,
+    element: Option<u32>,
+    dst: &mut [W],
+    src: &[W],
+    key: &[W],
+    key_cap: usize,
+    scratch: &mut [W],
+) -> Result<(), CkksError> {
+    ctx.check("ciphertext", src, level, Basis::Q, degree + 1)?;
+    ctx.check("destination", dst, kept - 1, Basis::Q, 2)?;
     check_key_at(ctx, level, key_cap, key)?;
-    let scratch = at_least("rotate scratch", scratch, rotate_scratch(&ctx.parameters, level))?;
-    let (c0, c1) = src.split_at(ctx.parameters.plaintext_words(level));
+    // The same for all of them.
+    let needed = relinearize_scratch(&ctx.parameters, level);
+    let scratch = at_least("key switching scratch", scratch, needed)?;
+    let words = ctx.parameters.plaintext_words(level);
+    let (c0, rest) = src.split_at(words);
+    let (added, polynomial) = rest.split_at((degree - 1) * words);
     let job = whole::Switch {
         level,
-        kept: level + 1,
-        element: Some(element),
-        polynomial: c1,
-        addends: [Some(c0), None],
+        kept,
+        element,
+        polynomial,
+        addends: [Some(c0), Some(added).filter(|_| degree == 2)],
         key: Key {
             words: key,
             cap: key_cap,

@@ -3,6 +3,9 @@
 
 mod common;
 
+use cipherloom_ckks::context::TOGETHER;
+use cipherloom_ckks::evaluate::PlainSum;
+use cipherloom_ckks::switch::{Rotation, RotationSum};
 use cipherloom_ckks::{Basis, CkksError, SecretKey, evaluate, keys, scratch, switch};
 use common::*;
 
@@ -107,6 +110,93 @@ fn a_sum_of_plaintext_products_is_the_same_as_its_terms_one_by_one() {
         evaluate::add_assign(&kit.ctx, level, 2, basis, &mut one_by_one, &twice).unwrap();
         assert_eq!(sum, one_by_one);
     }
+}
+
+/// More sums than are made together, of the same ciphertexts in part, some added to what is there; on a ring of so many
+/// columns that they are made in several tiles.
+#[test]
+fn sums_made_together_are_the_sums_made_alone() {
+    let mut kit = kit();
+    let (level, basis) = (1, Basis::Q);
+    let x = kit.random_slots();
+    let ciphertexts: Vec<_> = (0..3).map(|_| kit.encrypt(&x, SCALE, level)).collect();
+    let plaintexts: Vec<_> = (0..TOGETHER + 1)
+        .map(|_| {
+            let y = kit.random_slots();
+            kit.encode(&y, SCALE, level, basis)
+        })
+        .collect();
+    let terms: Vec<Vec<(&[u64], &[u64])>> = (plaintexts.iter().enumerate())
+        .map(|(i, plaintext)| {
+            let ciphertexts = ciphertexts.iter().skip(i % 2);
+            ciphertexts.map(|a| (&a[..], &plaintext[..])).collect()
+        })
+        .collect();
+    let mut alone = vec![ciphertexts[0].clone(); terms.len()];
+    let mut together = alone.clone();
+    let inits = (0..).map(|i| i % 3 != 2);
+    for ((dst, terms), init) in alone.iter_mut().zip(&terms).zip(inits.clone()) {
+        evaluate::mul_plain_sum(&kit.ctx, level, basis, dst, init, terms).unwrap();
+    }
+    let mut sums: Vec<_> = (together.iter_mut().zip(&terms).zip(inits))
+        .map(|((dst, terms), init)| PlainSum { dst, init, terms })
+        .collect();
+    evaluate::mul_plain_sums(&kit.ctx, level, basis, &mut sums).unwrap();
+    assert_eq!(together, alone);
+}
+
+/// More rotations than are done together: each to its own sum, all to one, and to one that is there already.
+#[test]
+fn rotations_done_together_are_the_rotations_done_alone() {
+    let mut kit = kit();
+    let level = 2;
+    let x = kit.random_slots();
+    let a = kit.encrypt(&x, SCALE, level);
+    let keys: Vec<_> = (0..TOGETHER as i64 + 1)
+        .map(|by| (kit.element(by + 1), kit.galois_key(kit.element(by + 1), level)))
+        .collect();
+    let rotations: Vec<_> = (keys.iter())
+        .map(|(element, key)| Rotation {
+            element: *element,
+            key,
+            key_cap: level,
+        })
+        .collect();
+    let words = kit.parameters().qp_words(level, 1);
+    let mut decomposed = vec![0; kit.parameters().decomposed_words(level)];
+    let mut work = vec![0; scratch::decompose_scratch(kit.parameters(), level)];
+    switch::decompose(&kit.ctx, level, &mut decomposed, &a, &mut work).unwrap();
+    let alone = |acc: &mut [u64], rotation: &Rotation<'_, u64>, init| {
+        let Rotation {
+            element,
+            key,
+            key_cap,
+        } = *rotation;
+        switch::rotate_acc(&kit.ctx, level, element, key, key_cap, acc, &decomposed, init).unwrap();
+    };
+    // Every rotation apart, then sums of all of them: from nothing, and added to the first.
+    let mut expected = vec![vec![1; words]; rotations.len()];
+    for (acc, rotation) in expected.iter_mut().zip(&rotations) {
+        alone(acc, rotation, true);
+    }
+    let mut total = expected[0].clone();
+    for rotation in &rotations[1..] {
+        alone(&mut total, rotation, false);
+    }
+    let mut more = expected[0].clone();
+    for rotation in &rotations {
+        alone(&mut more, rotation, false);
+    }
+    let mut accs = vec![vec![1; words]; rotations.len() + 1];
+    accs.push(expected[0].clone());
+    expected.extend([total, more]);
+    let apart = rotations.chunks(1).map(|rotation| (true, rotation));
+    let all = [(true, &rotations[..]), (false, &rotations[..])];
+    let mut sums: Vec<_> = (accs.iter_mut().zip(apart.chain(all)))
+        .map(|(acc, (init, rotations))| RotationSum { acc, init, rotations })
+        .collect();
+    switch::rotate_accs(&kit.ctx, level, &mut sums, &decomposed).unwrap();
+    assert_eq!(accs, expected);
 }
 
 /// Every coefficient of a raised ciphertext is the representative in [−q_0/2, q_0/2) of what it was modulo q_0.

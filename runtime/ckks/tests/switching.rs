@@ -256,7 +256,7 @@ fn bad_calls_are_errors() {
         Err(CkksError::Level { level: 9, highest: 4 })
     ));
     let short = CkksError::Length {
-        what: "rotate scratch",
+        what: "key switching scratch",
         expected: enough,
         actual: enough - 1,
     };

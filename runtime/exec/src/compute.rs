@@ -2,6 +2,7 @@
 
 mod linear;
 mod switching;
+mod together;
 
 use crate::Keys;
 use crate::error::Fault;
@@ -152,21 +153,33 @@ impl<'a, W: Word, K: Keys<W>> Machine<'a, W, K> {
         Ok(scalar.value(step) * scalar.scale())
     }
 
-    /// Carries out one arithmetic instruction; control flow and data in and out are the executor's.
+    /// Carries out the arithmetic instruction at a position, and those after it that are best done together with it;
+    /// how many that was. Control flow and data in and out are the executor's.
+    pub(crate) fn compute_run(
+        &mut self,
+        position: usize,
+        instruction: Instruction,
+        step: u32,
+    ) -> Result<usize, Fault> {
+        match instruction.op {
+            Op::MulPlainSum => self.plaintext_sums(position, instruction),
+            Op::RotateAcc => self.rotations(position, instruction),
+            _ => self.compute(instruction, step).map(|()| 1),
+        }
+    }
+
+    /// Carries out an arithmetic instruction that is not among those done together.
     pub(crate) fn compute(&mut self, instruction: Instruction, step: u32) -> Result<(), Fault> {
         match instruction.op {
             Op::Encode => self.encode(instruction),
             Op::Trivial => self.trivial(instruction),
             Op::Add | Op::Sub | Op::Neg => self.linear(instruction),
             Op::AddPlain | Op::SubPlain | Op::MulPlain | Op::MulPlainAcc => self.plaintext(instruction),
-            Op::MulPlainSum => self.plaintext_sum(instruction),
             Op::AddScalar | Op::MulScalar => self.scalars(instruction, step),
             Op::MulI => self.mul_i(instruction),
             Op::Mul | Op::MulAcc | Op::Square => self.product(instruction),
             Op::Rescale | Op::Drop | Op::ModRaise => self.level(instruction),
-            Op::Decompose | Op::RotateAcc | Op::LiftAcc | Op::ModDown | Op::ModDownRescale => {
-                self.hoisted(instruction)
-            }
+            Op::Decompose | Op::LiftAcc | Op::ModDown | Op::ModDownRescale => self.hoisted(instruction),
             Op::Relinearize | Op::RelinearizeRescale | Op::Rotate | Op::SwitchSecret => {
                 self.switched(instruction)
             }

@@ -107,6 +107,11 @@ impl Cursor {
         Ok(())
     }
 
+    /// Goes past so many instructions that only compute.
+    pub(crate) fn advance(&mut self, count: usize) {
+        self.position = self.position.saturating_add(count);
+    }
+
     /// Opens the loop whose `loop` stands at an index.
     fn open(&mut self, index: usize, count: u32) -> Result<(), Fault> {
         let left = count.checked_sub(1).ok_or(Fault::Loop)?;

@@ -120,7 +120,7 @@ impl<'a, W: Word, K: Keys<W>> Executor<'a, W, K> {
         })
     }
 
-    /// Gives control back after every instruction, with [`Event::Advanced`] where there is nothing else to say: for those who
+    /// Gives control back after every instruction, or after some that are carried out together, with [`Event::Advanced`] where there is nothing else to say: for those who
     /// measure.
     #[must_use]
     pub fn pausing(mut self) -> Self {
@@ -206,7 +206,12 @@ impl<'a, W: Word, K: Keys<W>> Executor<'a, W, K> {
             }
             Op::Epoch => pause = Some(Pause::Epoch(self.cursor.round().ok_or(Fault::Loop)?)),
             Op::Checkpoint => pause = Some(Pause::Checkpoint),
-            _ => self.machine.compute(instruction, self.step().unwrap_or(0))?,
+            _ => {
+                let step = self.step().unwrap_or(0);
+                let done = self.machine.compute_run(self.position(), instruction, step)?;
+                self.cursor.advance(done);
+                return Ok(None);
+            }
         }
         self.cursor.pass(&instruction)?;
         Ok(match op {

@@ -433,6 +433,34 @@ fn a_sum_of_many_products_in_both_bases() {
     }
 }
 
+/// Two sums of the same ciphertexts, which may be made together; and behind them one of their results and one that
+/// overwrites what the first read, which may not.
+#[test]
+fn sums_in_a_row_are_as_if_one_by_one() {
+    check(
+        |toy, x, y| {
+            let words = toy.words(TOP, 2, Basis::Q);
+            let (terms, sums) = (toy.buffers(2, words), toy.buffers(3, words));
+            let plains = toy.buffers(2, toy.words(TOP, 1, Basis::Q));
+            for (index, from) in [x, y].into_iter().enumerate() {
+                toy.emit(Op::Drop, TOP, 0, terms + index as u32, from, u32::from(TOP));
+                let constant = toy.constant(vec![0.5 + index as f64], SCALE.sqrt());
+                toy.emit(Op::Encode, TOP, 0, plains + index as u32, constant, 0);
+            }
+            let aux = aux_sum(AUX_INIT, 2);
+            // 0.5·x + 1.5·y, twice; of these 0.5·a + 1.5·a.
+            toy.emit(Op::MulPlainSum, TOP, aux, sums, terms, plains);
+            toy.emit(Op::MulPlainSum, TOP, aux, sums + 1, terms, plains);
+            toy.emit(Op::MulPlainSum, TOP, aux, sums + 2, sums, plains);
+            toy.emit(Op::MulPlainSum, TOP, aux, terms, sums, plains);
+            let out = toy.ct(TOP, 1);
+            toy.emit(Op::Add, TOP, 0, out, sums + 2, terms);
+            toy.output("out", out, TOP, P2);
+        },
+        |s| (4.0 * (0.5 * x(s) + 1.5 * y(s)), 0.0),
+    );
+}
+
 #[test]
 fn fused_divisions_give_what_two_divisions_give() {
     check(

@@ -151,6 +151,8 @@ pub(crate) struct Kernels<W> {
     pub permute_add_assign: PermuteAdd<W>,
     /// Asks for memory.
     pub prefetch: fn(&[W]),
+    /// dst = a, past the caches.
+    pub stream: fn(&mut [W], &[W]),
     /// `dst[j] = Σᵢ rows[i][j]·factors[i] + wraps[j]·wrap_factor` for each of some combinations of the same rows; columns
     /// are a multiple of 8, wraps ≤ 64. The factors are clobbered.
     pub combine: Combine<W>,

@@ -127,6 +127,13 @@ pub fn prefetch<W: Word>(words: &[W]) {
     (table::<W>(0).prefetch)(words);
 }
 
+/// dst = a, written past the caches where the machine can: for what will not be read soon. Then memory is not read only to
+/// be overwritten, and what the caches hold stays.
+#[inline]
+pub fn stream<W: Word>(dst: &mut [W], a: &[W]) {
+    (table::<W>(0).stream)(dst, a);
+}
+
 /// dst = the residues of small signed numbers, |x| < q, such as secrets and errors; without a branch on them.
 #[inline]
 pub fn lift_signed<W: Word>(m: &Modulus<W>, dst: &mut [W], small: &[i8]) {

@@ -2,7 +2,7 @@
 
 use super::{add_assign, polynomials};
 use crate::CkksError;
-use crate::context::{Basis, Context};
+use crate::context::{Basis, Context, TOGETHER};
 use cipherloom_ring::limb::{self, Start};
 use cipherloom_ring::prime::primitive_root_2n;
 use cipherloom_ring::{Modulus, Word};
@@ -11,6 +11,8 @@ use cipherloom_ring::{Modulus, Word};
 const SCALAR_BOUND: f64 = (1u128 << 120) as f64;
 /// Terms of a sum that are taken together: more than the kernels collect before they reduce would bring nothing.
 const SUMMED: usize = 47;
+/// Columns of several sums that are made in turn: both polynomials of many ciphertexts stay in the second-level cache.
+const TILE: usize = 512;
 
 /// Adds a plaintext of the same scale to a ciphertext of any degree (only c_0 changes): `a` is c_0 or the whole
 /// ciphertext, basis q.
@@ -89,6 +91,16 @@ pub fn mul_plain_acc<W: Word>(
     Ok(())
 }
 
+/// A sum to be made by [`mul_plain_sums`]: dst (+)= Σ ciphertext · plaintext, ciphertexts of degree 1.
+pub struct PlainSum<'a, 't, W> {
+    /// Where it goes.
+    pub dst: &'a mut [W],
+    /// Overwrites dst instead of adding to it.
+    pub init: bool,
+    /// Ciphertexts and their plaintexts.
+    pub terms: &'t [(&'t [W], &'t [W])],
+}
+
 /// dst (+)= Σ ciphertext · plaintext over the pairs of `terms`, ciphertexts of degree 1; `init` overwrites dst. One pass
 /// over memory, and one reduction for many products. Errors are those of [`mul_plain`], and add.
 pub fn mul_plain_sum<W: Word>(
@@ -99,29 +111,60 @@ pub fn mul_plain_sum<W: Word>(
     init: bool,
     terms: &[(&[W], &[W])],
 ) -> Result<(), CkksError> {
-    ctx.check("destination", dst, level, basis, 2)?;
-    for (ciphertext, plaintext) in terms {
-        ctx.check("operand", ciphertext, level, basis, 2)?;
-        ctx.check("plaintext", plaintext, level, basis, 1)?;
-    }
-    if init && terms.is_empty() {
-        dst.fill(W::ZERO);
-    }
-    let limbs = ctx.limbs(level, basis);
-    let (dst0, dst1) = dst.split_at_mut(ctx.parameters.words(limbs));
-    ctx.for_each_limb_pair(level, basis, dst0, dst1, |at, dst0, dst1| {
-        let modulus = ctx.modulus(at.prime);
-        let mut start = if init { Start::Zero } else { Start::Destination };
-        for terms in terms.chunks(SUMMED) {
-            let factors = terms.iter().map(|(ciphertext, plaintext)| {
-                let limb = |polynomial| ctx.limb(ciphertext, polynomial * limbs + at.position);
-                (ctx.limb(plaintext, at.position), [limb(0), limb(1)])
-            });
-            let factors: heapless::Vec<_, SUMMED> = factors.collect();
-            limb::inner_product_2(modulus, [&mut *dst0, &mut *dst1], &factors, [start; 2]);
-            start = Start::Destination;
+    mul_plain_sums(ctx, level, basis, &mut [PlainSum { dst, init, terms }])
+}
+
+/// Sums as [`mul_plain_sum`] makes them, [`TOGETHER`] at a time. Ciphertexts that these have in common, as the giant steps
+/// of a linear transform do, come from memory once.
+pub fn mul_plain_sums<W: Word>(
+    ctx: &Context<'_, W>,
+    level: usize,
+    basis: Basis,
+    sums: &mut [PlainSum<'_, '_, W>],
+) -> Result<(), CkksError> {
+    for PlainSum { dst, init, terms } in &mut *sums {
+        ctx.check("destination", dst, level, basis, 2)?;
+        for (ciphertext, plaintext) in *terms {
+            ctx.check("operand", ciphertext, level, basis, 2)?;
+            ctx.check("plaintext", plaintext, level, basis, 1)?;
         }
-    });
+        if *init && terms.is_empty() {
+            dst.fill(W::ZERO);
+        }
+    }
+    let (n, limbs) = (ctx.degree(), ctx.limbs(level, basis));
+    for sums in sums.chunks_mut(TOGETHER) {
+        let sources: heapless::Vec<_, TOGETHER> = sums.iter().map(|sum| (sum.init, sum.terms)).collect();
+        let mut values: heapless::Vec<_, TOGETHER> = sums.iter_mut().map(|sum| &mut *sum.dst).collect();
+        ctx.for_each_limb_together(level, basis, &mut values, |at, values| {
+            let (mut sum0, mut sum1) = ([W::ZERO; TILE], [W::ZERO; TILE]);
+            for start in (0..n).step_by(TILE) {
+                let columns = start..n.min(start + TILE);
+                for ([dst0, dst1], &(init, terms)) in values.iter_mut().zip(&sources) {
+                    let (dst0, dst1) = (&mut dst0[columns.clone()], &mut dst1[columns.clone()]);
+                    let (sum0, sum1) = (&mut sum0[..columns.len()], &mut sum1[..columns.len()]);
+                    if !init {
+                        sum0.copy_from_slice(dst0);
+                        sum1.copy_from_slice(dst1);
+                    }
+                    let mut start = if init { Start::Zero } else { Start::Destination };
+                    for terms in terms.chunks(SUMMED) {
+                        let factors = terms.iter().map(|&(ciphertext, plaintext)| {
+                            let part = |value, index| &ctx.limb(value, index)[columns.clone()];
+                            let limb = |polynomial| part(ciphertext, polynomial * limbs + at.position);
+                            (part(plaintext, at.position), [limb(0), limb(1)])
+                        });
+                        let factors: heapless::Vec<_, SUMMED> = factors.collect();
+                        let sum = [&mut *sum0, &mut *sum1];
+                        limb::inner_product_2(ctx.modulus(at.prime), sum, &factors, [start; 2]);
+                        start = Start::Destination;
+                    }
+                    ctx.store(level, basis, dst0, sum0);
+                    ctx.store(level, basis, dst1, sum1);
+                }
+            }
+        });
+    }
     Ok(())
 }
 

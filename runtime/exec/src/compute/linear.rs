@@ -5,7 +5,7 @@ use crate::Keys;
 use crate::arena::{Sources, take};
 use crate::error::Fault;
 use cipherloom_ckks::{Basis, evaluate};
-use cipherloom_plan::{Instruction, MAX_SUM_TERMS, Op};
+use cipherloom_plan::{Instruction, Op};
 use cipherloom_ring::Word;
 use core::ops::Range;
 
@@ -102,34 +102,6 @@ impl<W: Word, K: Keys<W>> Machine<'_, W, K> {
                 }
             }
         }
-        Ok(())
-    }
-
-    pub(super) fn plaintext_sum(&mut self, instruction: Instruction) -> Result<(), Fault> {
-        let (context, basis) = (self.context, basis(instruction));
-        let (level, init) = (usize::from(instruction.level), instruction.init());
-        let to = match init {
-            true => self.value(instruction.dst, level, 1, basis)?,
-            false => self.operand(instruction.dst, level, 1, basis)?,
-        };
-        let mut ranges = heapless::Vec::<_, { MAX_SUM_TERMS as usize }>::new();
-        for (a, b) in (instruction.a..)
-            .zip(instruction.b..)
-            .take(usize::from(instruction.terms()))
-        {
-            let term = (
-                self.operand(a, level, 1, basis)?,
-                self.operand(b, level, 0, basis)?,
-            );
-            ranges.push(term).map_err(|_| Fault::Bounds)?;
-        }
-        let (dst, sources) = take(self.buffers, to)?;
-        let mut terms = heapless::Vec::<_, { MAX_SUM_TERMS as usize }>::new();
-        for (a, b) in ranges {
-            let term = (sources.get(a)?, sources.get(b)?);
-            terms.push(term).map_err(|_| Fault::Bounds)?;
-        }
-        evaluate::mul_plain_sum(context, level, basis, dst, init, &terms)?;
         Ok(())
     }
 

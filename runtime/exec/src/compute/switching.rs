@@ -21,29 +21,16 @@ impl<W: Word, K: Keys<W>> Machine<'_, W, K> {
             _ => self.operand(dst, level, 1, Basis::Qp)?,
         };
         let a = match op {
-            Op::RotateAcc => self.decomposed(a, level)?,
             Op::ModDown | Op::ModDownRescale => self.operand(a, from, 1, Basis::Qp)?,
             _ => self.operand(a, level, 1, Basis::Q)?,
         };
-        let key = match op {
-            Op::RotateAcc => Some(self.key(instruction.b)?),
-            _ => None,
-        };
         let (dst, sources) = take(self.buffers, to)?;
         let src = sources.get(a)?;
-        match (op, key) {
-            (Op::Decompose, _) => switch::decompose(context, level, dst, src, self.scratch)?,
-            (Op::LiftAcc, _) => switch::lift_acc(context, level, dst, src, init)?,
-            (Op::ModDownRescale, _) => switch::mod_down_rescale(context, from, dst, src, self.scratch)?,
-            (
-                _,
-                Some(SwitchingKey {
-                    words, element, cap, ..
-                }),
-            ) => {
-                switch::rotate_acc(context, level, element, words, cap, dst, src, init)?;
-            }
-            (_, None) => switch::mod_down(context, level, dst, src, self.scratch)?,
+        match op {
+            Op::Decompose => switch::decompose(context, level, dst, src, self.scratch)?,
+            Op::LiftAcc => switch::lift_acc(context, level, dst, src, init)?,
+            Op::ModDownRescale => switch::mod_down_rescale(context, from, dst, src, self.scratch)?,
+            _ => switch::mod_down(context, level, dst, src, self.scratch)?,
         }
         Ok(())
     }

@@ -59,6 +59,10 @@ pub(super) static KERNELS: Kernels<u64> = Kernels {
         m: M<'_>, dst: [LimbMut<'_>; 2], terms: &[Term2<'_, u64>], start: [Start<'_, u64>; 2]
     )),
     prefetch,
+    stream: |dst, a| {
+        // SAFETY: the table that holds this entry is handed out only where the processor has the feature.
+        unsafe { stream(dst, a) }
+    },
     combine: entry!(basis::combine(
         combinations: &mut [Combination<'_, u64>], source: &Rows<'_, u64>
     )),
@@ -70,6 +74,29 @@ pub(super) fn prefetch(words: &[u64]) {
     for line in words.chunks(64 / size_of::<u64>()) {
         // SAFETY: every x86-64 processor has the instruction, and it reads nothing.
         unsafe { _mm_prefetch::<_MM_HINT_T1>(line.as_ptr().cast()) };
+    }
+}
+
+/// Copies with stores that do not read the line they write, and leave it in no cache.
+#[target_feature(enable = "avx2")]
+fn stream(dst: &mut [u64], a: &[u64]) {
+    // SAFETY: four words are as good as a vector.
+    let (before, lines, _) = unsafe { dst.align_to_mut::<__m256i>() };
+    let (first, count) = (before.len(), lines.len());
+    for (line, words) in lines
+        .iter_mut()
+        .zip(a.get(first..).unwrap_or_default().as_chunks::<LANES>().0)
+    {
+        // SAFETY: the line is a vector's place, aligned as one, and there are as many words as are read.
+        unsafe { _mm256_stream_si256(line, _mm256_loadu_si256(words.as_ptr().cast())) };
+    }
+    // What comes later in this thread, such as telling another that this is done, comes after these stores.
+    _mm_sfence();
+    let ends = [0..first, first + count * LANES..dst.len()];
+    for words in ends {
+        if let (Some(dst), Some(a)) = (dst.get_mut(words.clone()), a.get(words)) {
+            dst.copy_from_slice(a);
+        }
     }
 }
 

@@ -65,6 +65,7 @@ pub(super) static KERNELS: Kernels<u64> = Kernels {
     permute: entry!(permute::permute(log_n, element, start, dst, src)),
     permute_add_assign: entry!(permute::permute_add_assign(m, log_n, element, start, dst, src)),
     prefetch: super::avx2::prefetch,
+    stream: entry!(pointwise::stream(dst, a)),
     combine: entry!(basis::combine(combinations, source)),
     count_wraps: entry!(basis::count_wraps(wraps, rows, reciprocals)),
 };

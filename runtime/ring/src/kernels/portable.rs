@@ -41,6 +41,7 @@ pub(super) const fn kernels<W: Word>() -> Kernels<W> {
         permute: permute::permute,
         permute_add_assign: permute::permute_add_assign,
         prefetch: |_| {},
+        stream: |dst, a| dst.iter_mut().zip(a).for_each(|(dst, &a)| *dst = a),
         combine: basis::combine,
         count_wraps: basis::count_wraps,
     }

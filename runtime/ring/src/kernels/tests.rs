@@ -175,6 +175,21 @@ fn check_pointwise(q: u64, len: usize, seed: u64) {
     }
 }
 
+/// Whatever a slice's alignment and length.
+#[test]
+fn streamed_words_arrive() {
+    let words = residues(1 << 40, 100, &mut rng(0));
+    for (kernels, _) in backends(40) {
+        for (start, len) in (0..9).flat_map(|start| [0, 1, 7, 8, 9, 64, 91].map(|len| (start, len))) {
+            let mut dst = vec![1; 100];
+            (kernels.stream)(&mut dst[start..start + len], &words[..len]);
+            assert_eq!(dst[start..start + len], words[..len]);
+            let around = [&dst[..start], &dst[start + len..]].concat();
+            assert!(around.iter().all(|&word| word == 1), "from {start}, {len} words");
+        }
+    }
+}
+
 /// Sums of so many products, all of (q − 1)² in some columns.
 fn check_inner_product(q: u64, len: usize, terms: usize) {
     let m = &Modulus::new(q).unwrap();

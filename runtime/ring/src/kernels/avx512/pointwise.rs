@@ -73,6 +73,28 @@ impl Field {
     }
 }
 
+/// Copies with stores that do not read the line they write, and leave it in no cache.
+#[target_feature(enable = "avx512f")]
+pub(super) fn stream(dst: &mut [u64], a: &[u64]) {
+    // SAFETY: eight words are as good as a vector.
+    let (before, lines, _) = unsafe { dst.align_to_mut::<__m512i>() };
+    let (first, count) = (before.len(), lines.len());
+    for (line, words) in lines
+        .iter_mut()
+        .zip(a.get(first..).unwrap_or_default().as_chunks().0)
+    {
+        // SAFETY: the line is a vector's place, and aligned as one.
+        unsafe { _mm512_stream_si512(line, load(words)) };
+    }
+    // What comes later in this thread, such as telling another that this is done, comes after these stores.
+    _mm_sfence();
+    for words in [0..first, first + count * LANES..dst.len()] {
+        if let (Some(dst), Some(a)) = (dst.get_mut(words.clone()), a.get(words)) {
+            dst.copy_from_slice(a);
+        }
+    }
+}
+
 #[target_feature(enable = "avx512f,avx512ifma")]
 pub(super) fn add(m: &Modulus<u64>, dst: &mut [u64], a: &[u64], b: &[u64]) {
     let field = Field::new(m);
