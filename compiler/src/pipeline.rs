@@ -1,6 +1,7 @@
 //! The passes, in order.
 
 mod backend;
+mod fit;
 pub mod study;
 
 use crate::analysis::range::{self, RangeNote};
@@ -83,6 +84,18 @@ pub fn compile(source: &Source, options: &Options) -> Result<Compiled, Diagnosti
 
 /// Compiles a checked tensor graph.
 pub fn compile_graph(
+    graph: &Graph,
+    options: &Options,
+    warnings: Diagnostics,
+) -> Result<Compiled, Diagnostics> {
+    match &options.target.device {
+        Some(device) => fit::compile(device, graph, options, warnings),
+        None => compile_freely(graph, options, warnings),
+    }
+}
+
+/// Compiles a checked tensor graph, whatever memory the plan takes.
+fn compile_freely(
     graph: &Graph,
     options: &Options,
     mut warnings: Diagnostics,
@@ -209,6 +222,9 @@ fn check_options(options: &Options) -> Result<(), Diagnostics> {
         |message: &str, remedy: &str| Err(Diagnostic::new(Code::Option, message).remedy(remedy).into());
     if !matches!(options.word_bits, 32 | 64) {
         return wrong("a machine word has 32 or 64 bits", "choose --word-bits 32 or 64");
+    }
+    if options.target.device.is_some() && options.word_bits != options.target.word_bits() {
+        return wrong("the target has words of 32 bits", "leave --word-bits out");
     }
     if options.log_n.is_some_and(|log_n| !(4..=17).contains(&log_n)) {
         return wrong(

@@ -1,19 +1,25 @@
-//! Puts the memory map where the linker finds it, and makes constants and tables of the plan that is embedded.
+//! Makes a memory map for each program, and constants and tables of the plan that is embedded.
 
-use cipherloom_runtime::ckks::stream::{fill_factors, fill_roots};
+use cipherloom_runtime::ckks::stream::{Slots, Ternary, fill_factors, fill_roots};
 use cipherloom_runtime::ckks::{Context, Encoder};
 use cipherloom_runtime::exec::{Memory, context_parameters};
 use cipherloom_runtime::plan::Plan;
+use cipherloom_runtime::ring::pack::packed_bytes;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
+/// Targets of the compiler, their memory and their flash.
+const TARGETS: [(&str, usize, usize); 2] = [
+    ("cortex-m4", 192 << 10, 1 << 20),
+    ("cortex-m7", 512 << 10, 2 << 20),
+];
+/// No program has more data beside what follows from the plan: a hash in progress, or little.
+const HASHING: usize = 2048;
+const LITTLE: usize = 128;
+
 fn main() {
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
-    println!("cargo::rerun-if-changed=memory.x");
-    fs::copy("memory.x", out.join("memory.x")).expect("copy memory.x");
-    println!("cargo::rustc-link-search={}", out.display());
-
     println!("cargo::rerun-if-env-changed=CIPHERLOOM_EDGE");
     let folder = env::var("CIPHERLOOM_EDGE").unwrap_or_else(|_| "target/edge".into());
     let folder = fs::canonicalize(&folder)
@@ -25,6 +31,63 @@ fn main() {
     let bytes = fs::read(&plan).unwrap_or_else(|error| panic!("{}: {error}", plan.display()));
     let parsed = Plan::parse(&bytes).unwrap_or_else(|error| panic!("{}: {error}", plan.display()));
     fs::write(out.join("embedded.rs"), embedded(&parsed, &plan, &key)).expect("write embedded.rs");
+
+    println!("cargo::rerun-if-env-changed=CIPHERLOOM_TARGET");
+    let target = env::var("CIPHERLOOM_TARGET").unwrap_or_else(|_| TARGETS[0].0.into());
+    let target = TARGETS.iter().find(|(name, ..)| *name == target);
+    let &(_, ram, flash) = target.unwrap_or_else(|| panic!("CIPHERLOOM_TARGET is cortex-m4 or cortex-m7"));
+    for (program, data) in data_bytes(&parsed) {
+        // Programs do not have the same data: each finds its own map first.
+        let folder = out.join(program);
+        fs::create_dir_all(&folder).expect("make a folder");
+        fs::write(folder.join("memory.x"), memory_map(flash, ram, data)).expect("write memory.x");
+        println!("cargo::rustc-link-arg-bin={program}=-L{}", folder.display());
+    }
+}
+
+/// The stack lies below everything else and has all memory that is left, so that it runs into nothing when it overflows:
+/// the processor faults. Where nothing is left, the linker says by how much the data are too large.
+fn memory_map(flash: usize, ram: usize, data: usize) -> String {
+    let stack = ram.saturating_sub(data.next_multiple_of(8));
+    format!(
+        "MEMORY
+{{
+    FLASH : ORIGIN = 0x00000000, LENGTH = {flash}
+    STACK : ORIGIN = 0x20000000, LENGTH = {stack}
+    RAM   : ORIGIN = 0x20000000 + {stack}, LENGTH = {}
+}}
+_stack_start = ORIGIN(STACK) + LENGTH(STACK);
+_stack_end = ORIGIN(STACK);
+",
+        ram - stack
+    )
+}
+
+/// Most bytes of data that each program has.
+fn data_bytes(plan: &Plan<'_>) -> [(&'static str, usize); 5] {
+    let parameters = plan.parameters();
+    let log_n = u32::from(parameters.log_n());
+    let memory = Memory::of::<u32>(plan).expect("the plan's memory fits this machine");
+    let generated = |words: usize| if cfg!(feature = "generated-tables") { 4 * words } else { 0 };
+    let client = 4 * (Slots::memory_words(log_n) + Ternary::memory_words(log_n))
+        + generated((parameters.q().iter().count() + 1) << log_n);
+    let executor = 4 * memory.least_arena_words
+        + 8 * memory.slot_f64s
+        + generated(memory.context_words + 2 * memory.encoder_f64s);
+    [
+        ("encrypt-symmetric", client + HASHING),
+        ("encrypt-public", client + HASHING),
+        ("infer", executor + HASHING),
+        ("provoked", HASHING),
+        ("decrypt", client + 2 * limb_bytes(plan) + LITTLE),
+    ]
+}
+
+/// Bytes of a limb of q_0, packed: half a reveal.
+fn limb_bytes(plan: &Plan<'_>) -> usize {
+    let parameters = plan.parameters();
+    let base = parameters.q().iter().next().expect("a plan has a prime");
+    packed_bytes(1 << parameters.log_n(), base.ilog2() + 1)
 }
 
 /// The plan's bytes and what the firmware needs to know of it before it starts.
@@ -58,6 +121,14 @@ fn embedded(plan: &Plan<'_>, path: &Path, key: &Path) -> String {
     ));
     line(format!(
         "/// log2 of the ring degree.\npub const LOG_N: u32 = {log_n};"
+    ));
+    line(format!(
+        "/// Primes of the modulus chain.\npub const PRIMES: usize = {};",
+        primes.len()
+    ));
+    line(format!(
+        "/// Bytes of a packed limb of q_0.\npub const LIMB_BYTES: usize = {};",
+        limb_bytes(plan)
     ));
     line(format!(
         "/// Words of the executor's arena.\npub const ARENA_WORDS: usize = {};",

@@ -12,7 +12,7 @@ use cipherloom_compiler::sema;
 use cipherloom_compiler::source::Source;
 use cipherloom_compiler::target::{Costs, Target};
 use clap::Args;
-use clap::builder::RangedU64ValueParser;
+use clap::builder::{PossibleValuesParser, RangedU64ValueParser};
 
 use crate::data::{self, Arrays};
 use crate::error::{CliError, Result};
@@ -52,16 +52,18 @@ pub struct PlanOptions {
     /// Largest predicted error of an output that is accepted
     #[arg(long, value_name = "ERROR", default_value_t = Options::default().precision, value_parser = positive)]
     precision: f64,
-    /// Bits of a machine word of the target: 64, or 32 for microcontrollers
-    #[arg(long, value_name = "BITS", default_value_t = Options::default().word_bits)]
-    word_bits: u32,
+    /// The machine that will run the plan: its times, and the memory that a microcontroller has
+    #[arg(long, value_name = "MACHINE", default_value = "server-avx512", value_parser = PossibleValuesParser::new(Target::names()))]
+    target: String,
+    /// Bits of a machine word: 64, or 32 so that microcontrollers can encrypt and decrypt too [default: the target's]
+    #[arg(long, value_name = "BITS")]
+    word_bits: Option<u32>,
     /// Allow parameters below 128-bit security, for tests: the plan is stamped, and protects nothing
     #[arg(long)]
     insecure_toy: bool,
-    /// Times of the machine that will run the plan: a file that `calibrate` wrote, or `avx512` or `portable`, as measured
-    /// on a server
-    #[arg(long, value_name = "FILE", default_value = "avx512")]
-    costs: PathBuf,
+    /// Times of the machine that will run the plan: a file that `calibrate` wrote [default: the target's]
+    #[arg(long, value_name = "FILE")]
+    costs: Option<PathBuf>,
 }
 
 impl GraphOptions {
@@ -110,19 +112,18 @@ impl PlanOptions {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
             threads => threads,
         } as u32;
-        match self.costs.to_str() {
-            Some("avx512") => return Ok(Target::server(threads)),
-            Some("portable") => return Ok(Target::portable_server(threads)),
-            _ => {}
-        }
-        let text = std::fs::read_to_string(&self.costs).map_err(CliError::io(&self.costs, "read"))?;
+        let target = Target::named(&self.target, threads).unwrap_or_else(|| Target::server(threads));
+        let Some(path) = &self.costs else {
+            return Ok(target);
+        };
+        let text = std::fs::read_to_string(path).map_err(CliError::io(path, "read"))?;
         let costs = Costs::parse(&text).map_err(|error| {
             CliError::new(
-                format!("{}: {error}", self.costs.display()),
+                format!("{}: {error}", path.display()),
                 "make one with `cipherloom calibrate --output FILE`",
             )
         })?;
-        Ok(Target { costs, threads })
+        Ok(Target { costs, ..target })
     }
 
     /// The compiler's options; times are predicted for so many threads, 0 for as many as this machine has.
@@ -139,15 +140,16 @@ impl PlanOptions {
                     ));
                 }
             };
+        let target = self.target(threads)?;
         Ok(Options {
             steps,
             steps_per_epoch: self.steps_per_epoch,
             log_n: self.log_n,
             log_scale: self.log_scale,
             precision: self.precision,
-            word_bits: self.word_bits,
+            word_bits: self.word_bits.unwrap_or(target.word_bits()),
             insecure_toy: self.insecure_toy,
-            target: self.target(threads)?,
+            target,
             ..self.graph.options()?
         })
     }

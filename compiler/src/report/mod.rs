@@ -3,6 +3,7 @@
 //! A report is made from the plan alone, never from the compiler's IR, so that it is true of any plan, whoever made it.
 //! The source text, where it is at hand, only turns byte offsets into lines.
 
+mod devices;
 mod keys;
 mod memory;
 mod notes;
@@ -17,6 +18,7 @@ mod units;
 use cipherloom_plan::{Op, Plan};
 use serde::Serialize;
 
+pub use devices::{DeviceReport, ProgramReport};
 pub use keys::{KeyReport, KeysReport};
 pub use memory::{MemoryReport, PeakGroup};
 pub use notes::{approximations, assumptions, layouts, refreshed};
@@ -47,6 +49,10 @@ pub struct Report {
     pub keys: KeysReport,
     /// The memory of a run.
     pub memory: MemoryReport,
+    /// What microcontrollers can do with the plan.
+    pub devices: Vec<DeviceReport>,
+    /// The one of them that was asked for last.
+    pub device: Option<&'static str>,
     /// Predicted seconds of the whole run, on the target that was asked for last.
     pub seconds: f64,
     /// Predicted seconds of one training step, the mean of all steps; of everything but the start where there is none.
@@ -81,6 +87,8 @@ impl Report {
             timeline: Timeline::new(plan, source),
             keys: KeysReport::new(plan),
             memory: MemoryReport::new(plan, source),
+            devices: DeviceReport::all(plan),
+            device: None,
             seconds: 0.0,
             seconds_per_step: 0.0,
             input_bytes: estimates.input_bytes,
@@ -112,6 +120,7 @@ impl Report {
                 seconds_per_step,
             }
         };
+        self.device = target.device.map(|device| device.name);
         let asked = on(target.threads);
         (self.seconds, self.seconds_per_step) = (asked.seconds, asked.seconds_per_step);
         self.predictions = vec![on(1), on(2)];

@@ -193,7 +193,11 @@ fn machine(threads: u32) -> Target {
         narrow: terms.clone(),
         wide: terms,
     };
-    Target { costs, threads }
+    Target {
+        costs,
+        threads,
+        device: None,
+    }
 }
 
 #[test]

@@ -3,7 +3,8 @@
 use std::fmt::{self, Display, Write};
 
 use super::units::{bytes, run_lengths, seconds};
-use super::{KeyReport, OperationCount, Place, Report, Stage, StepReport};
+use super::{DeviceReport, KeyReport, OperationCount, Place, Report, Stage, StepReport};
+use crate::target::Role;
 
 /// Longest piece of source text that is quoted, in characters.
 const QUOTE: usize = 36;
@@ -25,6 +26,7 @@ impl Display for Report {
         self.keys(&mut text);
         self.memory(&mut text);
         self.predictions(&mut text);
+        self.targets(&mut text);
         if !self.notes.is_empty() {
             section(&mut text, "Notes of the compilation");
             self.notes.iter().for_each(|note| push_line(&mut text, note));
@@ -282,6 +284,61 @@ impl Report {
                 bytes(self.output_bytes)
             ),
         );
+    }
+
+    /// What each target can do with the plan; of the microcontroller that was asked for, where its memory goes.
+    fn targets(&self, text: &mut String) {
+        section(text, "Targets");
+        push_line(text, "servers: any plan");
+        if self.devices.iter().all(|device| device.programs.is_empty()) {
+            push_line(
+                text,
+                "microcontrollers: plans of 32-bit words (--word-bits 32, or --target)",
+            );
+            return;
+        }
+        let mut rows = vec![row(["", "memory"])];
+        rows[0].extend(Role::ALL.map(|role| role.name().to_owned()));
+        for device in &self.devices {
+            let cell = |role| match device.smallest(role) {
+                Some(program) if program.fits => program.ram_bytes.to_string(),
+                Some(program) => format!("{}: too much", program.ram_bytes),
+                None => "–".to_owned(),
+            };
+            let mut cells = vec![device.target.to_owned(), device.ram_bytes.to_string()];
+            cells.extend(Role::ALL.map(cell));
+            rows.push(cells);
+        }
+        push_table(text, &rows, "<>>>>>");
+        let asked = |device: &&DeviceReport| Some(device.target) == self.device;
+        let Some(device) = self.devices.iter().find(asked) else {
+            return;
+        };
+        section(
+            text,
+            &format!(
+                "On a {} ({}), {} bytes of memory and {} of flash",
+                device.target, device.chip, device.ram_bytes, device.flash_bytes
+            ),
+        );
+        let mut rows = vec![row(["", "tables", "memory", "flash", "memory holds"])];
+        rows.extend(device.programs.iter().map(|program| {
+            let holds = program.footprint.ram.iter();
+            let holds: Vec<String> = holds
+                .map(|part| format!("{} {}", part.holds, part.bytes))
+                .collect();
+            vec![
+                program.footprint.role.name().to_owned(),
+                program.footprint.tables.name().to_owned(),
+                match program.fits {
+                    true => program.ram_bytes.to_string(),
+                    false => format!("{}: too much", program.ram_bytes),
+                },
+                format!("about {}", program.flash_bytes),
+                holds.join(", "),
+            ]
+        }));
+        push_table(text, &rows, "<<>><");
     }
 }
 

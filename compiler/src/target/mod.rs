@@ -1,17 +1,20 @@
-//! What a machine offers: how long it takes for the elementary work that every operation is made of.
+//! What a machine offers: how long it takes for the elementary work that every operation is made of, and, where that is
+//! little, how much memory and flash it has.
 //!
 //! The times are not guessed: `cipherloom calibrate` measures the runtime's operations and fits a table to them
-//! ([`Costs`]). Two tables are shipped, each with the command that made it and, in the `.csv` beside it, the measurements
-//! that it was fitted to. Which one a plan is compiled for is an option, never found out: the same source and options
-//! give the same plan.
+//! ([`Costs`]). Two tables of servers are shipped, each with the command that made it and, in the `.csv` beside it, the
+//! measurements that it was fitted to; that of microcontrollers counts instructions. Which one a plan is compiled for is an
+//! option, never found out: the same source and options give the same plan.
 
 mod costs;
+mod device;
 
 use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
 pub use costs::{CostError, Costs, TermCosts, ThreadTimes};
+pub use device::{DEVICES, Device, Footprint, Part, Role, Tables};
 
 /// Kinds of elementary work. A time is in nanoseconds for one unit of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -75,13 +78,18 @@ impl Term {
     ];
 }
 
-/// A machine: its times, and how many threads work.
+/// What `--target` calls servers: with SIMD kernels, and with portable ones.
+const SERVERS: [&str; 2] = ["server-avx512", "server-portable"];
+
+/// A machine: its times, how many threads work, and what it is short of.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Target {
     /// Times of elementary work.
     pub costs: Costs,
     /// Threads.
     pub threads: u32,
+    /// Memory and flash of a microcontroller; none for a server, which has enough.
+    pub device: Option<Device>,
 }
 
 /// Times of elementary work at one ring degree, for one size of primes and one number of threads: nanoseconds by
@@ -90,12 +98,45 @@ pub struct Target {
 pub struct Times(pub [f64; Term::COUNT]);
 
 impl Target {
+    /// The name of each target that there is.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        SERVERS.into_iter().chain(DEVICES.map(|device| device.name))
+    }
+
+    /// The target of a name; with so many threads, if it is a server.
+    pub fn named(name: &str, threads: u32) -> Option<Self> {
+        match SERVERS.iter().position(|&server| server == name) {
+            Some(0) => Some(Self::server(threads)),
+            Some(_) => Some(Self::portable_server(threads)),
+            None => DEVICES
+                .iter()
+                .find(|device| device.name == name)
+                .map(|&device| Self::device(device)),
+        }
+    }
+
+    /// A microcontroller.
+    pub fn device(device: Device) -> Self {
+        static COSTS: LazyLock<Costs> = LazyLock::new(|| shipped(include_str!("cortex_m4.json")));
+        Self {
+            costs: COSTS.clone(),
+            threads: 1,
+            device: Some(device),
+        }
+    }
+
+    /// Bits of its words.
+    pub fn word_bits(&self) -> u32 {
+        self.device.map_or(64, |_| device::WORD_BITS)
+    }
+
     /// A server with AVX-512-IFMA: what plans are compiled for unless another machine is asked for.
     pub fn server(threads: u32) -> Self {
         static COSTS: LazyLock<Costs> = LazyLock::new(|| shipped(include_str!("server_avx512.json")));
         Self {
             costs: COSTS.clone(),
             threads,
+            device: None,
         }
     }
 
@@ -105,6 +146,7 @@ impl Target {
         Self {
             costs: COSTS.clone(),
             threads,
+            device: None,
         }
     }
 
@@ -154,6 +196,20 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn targets_have_names() {
+        for name in Target::names() {
+            let target = Target::named(name, 4).unwrap();
+            let small = DEVICES.iter().any(|device| device.name == name);
+            assert_eq!(
+                (target.device.is_some(), target.word_bits(), target.threads),
+                if small { (true, 32, 1) } else { (false, 64, 4) }
+            );
+        }
+        assert_eq!(Target::named("abacus", 1), None);
+        assert_eq!(Target::named("server-avx512", 2), Some(Target::default()));
     }
 
     #[test]

@@ -9,7 +9,9 @@ use core::sync::atomic::{AtomicU32, Ordering};
 
 use cortex_m::Peripherals;
 use cortex_m::peripheral::syst::SystClkSource;
-use cortex_m_rt::exception;
+use cortex_m_rt::{ExceptionFrame, exception};
+
+use crate::embedded::{LOG_N, Tables};
 
 /// Operations of Arm's "Semihosting for AArch32 and AArch64".
 #[derive(Clone, Copy)]
@@ -135,6 +137,18 @@ pub fn require(condition: bool, what: &str) {
     }
 }
 
+/// Memory of a program that lives as long as it: `zeroed!(u32; N)` is `&'static mut [u32; N]`, all zero, once at each place.
+/// Whole double words, so that the linker leaves no gaps.
+#[macro_export]
+macro_rules! zeroed {
+    ($element:ty; $count:expr) => {{
+        #[repr(align(8))]
+        struct Aligned([$element; $count]);
+        let memory = cortex_m::singleton!(: Aligned = Aligned([0 as $element; $count]));
+        &mut $crate::board::need(memory.ok_or(()), "memory is given out once").0
+    }};
+}
+
 /// 32 random bytes, from the file `entropy`: an emulated board has no source of its own. A real one asks its hardware; bytes
 /// that are known or used twice give the messages away.
 pub fn entropy() -> [u8; 32] {
@@ -183,9 +197,9 @@ impl Meter {
         let _ = writeln!(
             output(),
             "{{\"program\":\"{program}\",\"machine\":\"{machine}\",\"instructions\":{instructions},\"ram_bytes\":{},\
-             \"flash_bytes\":{flash},\"static_bytes\":{data},\"stack_bytes\":{stack},\"stored_tables\":{}}}",
+             \"flash_bytes\":{flash},\"static_bytes\":{data},\"stack_bytes\":{stack},\"tables\":\"{}\",\"log_n\":{LOG_N}}}",
             data + stack,
-            cfg!(feature = "stored-tables"),
+            Tables::POLICY.name(),
         );
         exit(true)
     }
@@ -206,6 +220,9 @@ fn command_line(line: &mut [u8]) -> (&str, u64) {
         _ => ("unknown", 1000),
     }
 }
+
+/// The deepest stack is told in whole units: a function's frame moves by a few words with the features and the ring degree.
+const STACK_UNIT: usize = 512;
 
 /// Bytes of flash and memory.
 struct Use {
@@ -234,9 +251,17 @@ impl Use {
         while untouched < top && unsafe { untouched.read_volatile() } == cortex_m_rt::STACK_PAINT_VALUE {
             untouched = untouched.wrapping_add(1);
         }
-        let stack = top as usize - untouched as usize;
+        let stack = (top as usize - untouched as usize).next_multiple_of(STACK_UNIT);
         Self { flash, data, stack }
     }
+}
+
+/// An access to what is not there, a stack that overflowed above all. Where the handler itself has no stack, the processor locks
+/// up, and the emulator ends.
+// SAFETY: it returns to nowhere.
+#[exception]
+unsafe fn HardFault(_: &ExceptionFrame) -> ! {
+    fail("the processor faults")
 }
 
 #[panic_handler]

@@ -1,33 +1,88 @@
 //! The plan and its tables in flash.
 
-use cipherloom_runtime::ckks::stream::{Client, Factors, Roots};
+use cipherloom_runtime::ckks::stream::{Client, Factors, Roots, fill_factors, fill_roots};
+use cipherloom_runtime::ckks::{Context, Encoder};
+use cipherloom_runtime::exec::context_parameters;
 use cipherloom_runtime::plan::Plan;
 
-use crate::board;
+use crate::board::need;
+use crate::zeroed;
 
 include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
 
 /// The embedded plan.
 pub fn plan() -> Plan<'static> {
-    board::need(Plan::parse(PLAN), "the embedded plan is damaged")
+    need(Plan::parse(PLAN), "the embedded plan is damaged")
 }
 
-/// The key holder of the plan. Tables are in flash with the feature `stored-tables`, and computed along the way without.
+/// Where the tables of transforms are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Tables {
+    /// Nowhere: roots and factors are computed along the way. The executor cannot do without, and has them in flash.
+    Computed,
+    /// In flash.
+    Stored,
+    /// In memory, made once at the start.
+    Generated,
+}
+
+impl Tables {
+    /// What the features ask for.
+    pub const POLICY: Self = if cfg!(feature = "stored-tables") {
+        Self::Stored
+    } else if cfg!(feature = "generated-tables") {
+        Self::Generated
+    } else {
+        Self::Computed
+    };
+
+    /// As features and reports name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Computed => "computed",
+            Self::Stored => "stored",
+            Self::Generated => "generated",
+        }
+    }
+}
+
+/// The key holder of the plan.
+#[inline(never)]
 pub fn client(plan: &Plan<'_>) -> Client<'static> {
-    let (roots, factors) = match cfg!(feature = "stored-tables") {
-        true => (Roots::Stored(&ROOTS), Factors::Stored(&FACTORS)),
-        false => (Roots::Computed, Factors::Computed),
+    let (roots, factors) = match Tables::POLICY {
+        Tables::Computed => (Roots::Computed, Factors::Computed),
+        Tables::Stored => (Roots::Stored(&ROOTS), Factors::Stored(&FACTORS)),
+        Tables::Generated => {
+            let roots = zeroed!(u32; PRIMES << LOG_N);
+            for (prime, table) in plan.parameters().q().iter().zip(roots.chunks_exact_mut(1 << LOG_N)) {
+                need(fill_roots(LOG_N, prime, table), "make the roots");
+            }
+            let factors = zeroed!(i32; 1 << LOG_N);
+            need(fill_factors(LOG_N, factors), "make the factors");
+            (Roots::Stored(roots), Factors::Stored(factors))
+        }
     };
     let client = Client::new(LOG_N, plan.parameters().q().iter(), roots, factors);
-    board::need(client, "the plan is not for words of 32 bits")
+    need(client, "the plan is not for words of 32 bits")
 }
 
-/// The tables of the executor's context: in flash, whatever the feature.
-pub fn tables() -> &'static [u32] {
-    &TABLES
+/// The ring of the plan, for the executor.
+#[inline(never)]
+pub fn context(plan: &Plan<'_>) -> Context<'static, u32> {
+    let parameters = need(context_parameters(plan), "the plan's parameters are wrong");
+    let context = match Tables::POLICY {
+        Tables::Generated => Context::new(parameters, zeroed!(u32; TABLES.len())),
+        _ => Context::with_tables(parameters, &TABLES),
+    };
+    need(context, "the tables are of another plan")
 }
 
-/// The table of the executor's encoder.
-pub fn encoder_table() -> &'static [f64] {
-    &ENCODER
+/// The encoder of the plan's constants, for the executor.
+#[inline(never)]
+pub fn encoder() -> Encoder<'static> {
+    let encoder = match Tables::POLICY {
+        Tables::Generated => Encoder::new(LOG_N, zeroed!(f64; ENCODER.len())),
+        _ => Encoder::with_table(LOG_N, &ENCODER),
+    };
+    need(encoder, "the tables are of another plan")
 }

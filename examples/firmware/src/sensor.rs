@@ -6,13 +6,13 @@ use cipherloom_runtime::plan::PortView;
 use crate::board::need;
 use crate::embedded::LOG_N;
 
-/// The readings, in the slots where the plan wants them.
-pub fn message<'m>(view: &PortView<'_>, work: &'m mut [u32]) -> Slots<'m> {
+/// The readings of a ciphertext, in the slots where the plan wants them.
+pub fn message<'m>(view: &PortView<'_>, tile: u32, work: &'m mut [u32]) -> Slots<'m> {
     let layout = view.layout();
     let factor = layout.factor();
     let bound = view.low().abs().max(view.high().abs()) * factor.abs();
     let mut message = need(Slots::new(LOG_N, bound, work), "memory");
-    layout.for_each_slot(view.shape(), 0, |index, slot| {
+    layout.for_each_slot(view.shape(), tile, |index, slot| {
         need(
             message.set(slot as usize, reading(index) * factor),
             "a reading is out of range",

@@ -74,7 +74,9 @@ impl Ciphertexts {
             records: Records::Memory(Vec::new()),
         };
         for (index, header) in set.headers().enumerate() {
-            if !header.matches(&parameters, file.record(index + 1)?) {
+            let record = file.record(index + 1)?;
+            let matches = |&form: &Form| CiphertextHeader { form, ..header }.matches(&parameters, record);
+            if !set.forms().iter().any(matches) {
                 let CiphertextHeader {
                     port, batch, tile, ..
                 } = header;
@@ -112,9 +114,9 @@ impl Ciphertexts {
         }
     }
 
-    /// The headers of all ciphertexts in order.
+    /// The headers of all ciphertexts in order, as they are made.
     pub(crate) fn headers(&self) -> impl Iterator<Item = CiphertextHeader> + '_ {
-        let form = self.form();
+        let form = self.forms()[0];
         self.contents.iter().flat_map(
             move |&PortContents {
                       port,
@@ -136,12 +138,12 @@ impl Ciphertexts {
         )
     }
 
-    /// The form of every ciphertext: what the key holder sends is seeded, what comes out of a run is whole.
-    pub(crate) fn form(&self) -> Form {
-        if self.kind == Kind::Inputs {
-            Form::Seeded
-        } else {
-            Form::Full
+    /// The forms that ciphertexts may have, that in which they are made first: what the key holder sends is seeded, and whole
+    /// where it was encrypted with a public key; what comes out of a run is whole.
+    fn forms(&self) -> &'static [Form] {
+        match self.kind {
+            Kind::Inputs => &[Form::Seeded, Form::Full],
+            _ => &[Form::Full],
         }
     }
 

@@ -3,7 +3,9 @@
 use crate::ciphertexts::{Ciphertexts, PortContents, provided};
 use crate::data::{Batches, check};
 use crate::error::{HostError, Result};
-use crate::files::{CiphertextHeader, Kind, Writer, read_seeded, seeded_record};
+use crate::files::{
+    CiphertextHeader, Form, Kind, Writer, ciphertext_form, read_full, read_seeded, seeded_record,
+};
 use crate::memory::{Words, zeroed};
 use crate::narrow::Narrow;
 use crate::plan_file::PlanFile;
@@ -22,7 +24,8 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 /// The encrypted inputs, stream batches and initial states of a run, in memory or in a mapped file. Each is
-/// kept as a 32-byte seed and one bit-packed polynomial, and is expanded when the run asks for it.
+/// kept as a 32-byte seed and one bit-packed polynomial, or as two polynomials where it was encrypted with a public key,
+/// and is expanded when the run asks for it.
 pub struct Inputs(Ciphertexts);
 
 /// What was encrypted for one port.
@@ -94,11 +97,18 @@ impl Inputs {
         level: usize,
         destination: &mut [u64],
     ) -> Result<()> {
-        let (c0, c1) = destination.split_at_mut(destination.len() / 2);
-        let seed = self
-            .0
-            .read(name, place, |record| read_seeded(context, record, level, c0))?;
-        expand_c1(context, seed, level, c1).map_err(|error| HostError::ckks(format!("input `{name}`"))(error))
+        let seed = self.0.read(name, place, |record| match ciphertext_form(record) {
+            Some(Form::Full) => read_full(context, record, level, destination).map(|()| None),
+            _ => {
+                let (c0, _) = destination.split_at_mut(destination.len() / 2);
+                read_seeded(context, record, level, c0).map(Some)
+            }
+        })?;
+        let Some(seed) = seed else {
+            return Ok(());
+        };
+        let (_, c1) = destination.split_at_mut(destination.len() / 2);
+        expand_c1(context, seed, level, c1).map_err(HostError::ckks(format!("input `{name}`")))
     }
 }
 

@@ -2,7 +2,10 @@
 
 mod common;
 
+use cipherloom_ckks::Context;
+use cipherloom_ckks::encrypt::expand_c1;
 use cipherloom_host::*;
+use cipherloom_ring::pack::{pack, packed_bytes};
 use common::*;
 
 /// Counts what a progress bar would show.
@@ -184,4 +187,70 @@ fn two_encryptions_of_the_same_data_have_nothing_in_common() {
         "{equal} of {} bytes are equal",
         files[0].len()
     );
+}
+
+/// What was encrypted with a public key comes whole, without a seed; a set may hold both forms.
+#[test]
+fn whole_inputs_give_the_same_outputs() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let (plan, data) = (plan("whole"), data());
+    let secret = generate_seed().unwrap();
+    let keys = generate_evaluation_keys(&plan, &secret, &mut Silent).unwrap();
+    let seeded = write_inputs(path("seeded"), &plan, &secret, &data, &mut Silent).unwrap();
+    let whole = whole_records(&plan.plan(), &std::fs::read(path("seeded")).unwrap());
+    std::fs::write(path("whole"), whole).unwrap();
+    let whole = Inputs::open(path("whole"), &plan).unwrap();
+    assert!(whole.bytes() > seeded.bytes());
+    for (inputs, name) in [(&seeded, "of seeded"), (&whole, "of whole")] {
+        let (outputs, _) = run(&plan, &keys, inputs, RUN, &mut Silent).unwrap();
+        outputs.write(path(name)).unwrap();
+    }
+    assert_eq!(
+        std::fs::read(path("of seeded")).unwrap(),
+        std::fs::read(path("of whole")).unwrap()
+    );
+}
+
+/// The file with every other ciphertext in its whole form: c0 and the polynomial that the seed stands for.
+fn whole_records(plan: &cipherloom_plan::Plan<'_>, file: &[u8]) -> Vec<u8> {
+    let number = |at: usize| u64::from_le_bytes(file[at..at + 8].try_into().unwrap()) as usize;
+    let (records, body) = (number(80), number(88));
+    let row = |index: usize| 96 + body + 48 * index;
+    let parameters = cipherloom_exec::context_parameters(plan).unwrap();
+    let mut tables = vec![0; Context::<u64>::memory_words(&parameters)];
+    let context = Context::<u64>::new(parameters, &mut tables).unwrap();
+    let mut contents: Vec<Vec<u8>> = Vec::new();
+    for index in 0..records {
+        let (start, length) = (number(row(index)), number(row(index) + 8));
+        let mut record = file[start..start + length].to_vec();
+        if index % 2 == 1 {
+            let level = usize::from(record[12]);
+            let (seed, c0) = record[16..].split_first_chunk::<32>().unwrap();
+            let mut c1 = vec![0; context.parameters.plaintext_words(level)];
+            expand_c1(&context, seed, level, &mut c1).unwrap();
+            let mut packed = c0.to_vec();
+            for (prime, limb) in c1.chunks_exact(context.degree()).enumerate() {
+                let (at, bits) = (packed.len(), context.ring.modulus(prime).bits());
+                packed.resize(at + packed_bytes(limb.len(), bits), 0);
+                pack(limb, bits, &mut packed[at..]);
+            }
+            record.truncate(16);
+            record[13] = 1;
+            record.extend(packed);
+        }
+        contents.push(record);
+    }
+    let (mut header, mut table) = (file[..96].to_vec(), Vec::new());
+    let body: usize = contents.iter().map(Vec::len).sum();
+    header[88..].copy_from_slice(&(body as u64).to_le_bytes());
+    let mut offset = 96;
+    for record in &contents {
+        table.extend((offset as u64).to_le_bytes());
+        table.extend((record.len() as u64).to_le_bytes());
+        table.extend(blake3::hash(record).as_bytes());
+        offset += record.len();
+    }
+    let seal = blake3::hash(&[&header[..], &table].concat());
+    [&header[..], &contents.concat(), &table, seal.as_bytes()].concat()
 }

@@ -17,6 +17,7 @@ use crate::words::WordCounts;
 #[derive(Clone, Copy, Debug)]
 pub struct Plan<'p> {
     pub(crate) hash: [u8; HASH_BYTES],
+    pub(crate) length: u64,
     pub(crate) parameters: ParametersRecord,
     pub(crate) primes: Table<'p, u64>,
     pub(crate) ports: Table<'p, PortRecord>,
@@ -36,6 +37,11 @@ impl<'p> Plan<'p> {
     /// BLAKE3 of everything after the hash field: the plan's identity, carried by keys, ciphertexts and checkpoints.
     pub fn hash(&self) -> [u8; HASH_BYTES] {
         self.hash
+    }
+
+    /// Bytes of the whole plan.
+    pub fn encoded_bytes(&self) -> u64 {
+        self.length
     }
 
     /// The graph's name.

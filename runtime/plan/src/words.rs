@@ -77,6 +77,11 @@ impl WordCounts {
         6 * self.degree
     }
 
+    /// The least scratch of `rescale` that an executor accepts, where memory is dearer than time.
+    pub const fn least_rescale_scratch(&self) -> u64 {
+        2 * self.degree
+    }
+
     /// Scratch of `mod_raise`.
     pub const fn mod_raise_scratch(&self) -> u64 {
         4 * self.degree

@@ -4,14 +4,11 @@
 
 use cipherloom_firmware::board::{File, Meter, need, require};
 use cipherloom_firmware::container::{self, Form, Kind, Reader};
-use cipherloom_firmware::embedded::{self, LOG_N};
+use cipherloom_firmware::embedded::{self, LIMB_BYTES, LOG_N};
+use cipherloom_firmware::zeroed;
 use cipherloom_runtime::ckks::stream::{Slots, Ternary};
 use cipherloom_runtime::plan::{Plan, PortKind};
-use cortex_m::singleton;
 use cortex_m_rt::entry;
-
-/// A packed limb of 30-bit residues.
-const LIMB_BYTES: usize = (30 << LOG_N) / 8;
 
 #[entry]
 fn main() -> ! {
@@ -22,45 +19,37 @@ fn main() -> ! {
 /// Apart from `main`, so that this stack and the one that parsing takes are not there at the same time.
 #[inline(never)]
 fn run(meter: Meter, plan: &Plan<'_>) -> ! {
-    let work = need(
-        singleton!(: [u32; Slots::memory_words(LOG_N)] = [0; _]).ok_or(()),
-        "memory",
-    );
-    let secret = need(
-        singleton!(: [u32; Ternary::memory_words(LOG_N)] = [0; _]).ok_or(()),
-        "memory",
-    );
-    let [c0, c1] = need(
-        singleton!(: [[u8; LIMB_BYTES]; 2] = [[0; _]; 2]).ok_or(()),
-        "memory",
-    );
+    let work = zeroed!(u32; Slots::memory_words(LOG_N));
+    let secret = zeroed!(u32; Ternary::memory_words(LOG_N));
+    let [c0, c1] = [zeroed!(u8; LIMB_BYTES), zeroed!(u8; LIMB_BYTES)];
 
     let client = embedded::client(plan);
     let (port, view) = container::only_port(plan, PortKind::Reveal);
+    require(view.level() == 0, "the reveal has more than one limb");
     let seed = container::secret_seed();
-    let mut file = Reader::open("outputs.ct\0", (Kind::Outputs, Form::Full), plan, (port, &view));
+    let kind = (Kind::Outputs, Form::Full);
+    let mut file = Reader::open("outputs.ct\0", kind, plan, (port, &view), 2 * LIMB_BYTES);
     require(
         file.identity == container::key_identity(&seed),
         "the ciphertext is under another key",
     );
-    require(view.level() == 0, "the reveal has more than one limb");
-    for limb in [&mut *c0, &mut *c1] {
-        file.read(need(
-            limb.get_mut(..client.polynomial_bytes(0)).ok_or(()),
-            "memory",
-        ));
-    }
-
     let layout = view.layout();
     let bound = view.low().abs().max(view.high().abs()) * layout.factor().abs();
+    let factor = 1.0 / layout.factor();
     let secret = need(Ternary::secret(LOG_N, &seed, secret), "expand the secret");
-    let empty = need(Slots::new(LOG_N, bound, work), "memory");
-    let slots = need(client.decrypt(&secret, [c0, c1], view.scale(), empty), "decrypt");
 
     let mut scores = File::create("scores\0");
-    let factor = 1.0 / layout.factor();
-    layout.for_each_slot(view.shape(), 0, |_, slot| {
-        scores.write(&(slots.get(slot as usize) * factor).to_le_bytes());
-    });
+    for tile in 0..layout.tiles() {
+        file.start(tile);
+        for limb in [&mut *c0, &mut *c1] {
+            file.read(limb);
+        }
+        let empty = need(Slots::new(LOG_N, bound, work), "memory");
+        let slots = need(client.decrypt(&secret, [c0, c1], view.scale(), empty), "decrypt");
+        layout.for_each_slot(view.shape(), tile, |index, slot| {
+            scores.seek(size_of::<f64>() * index);
+            scores.write(&(slots.get(slot as usize) * factor).to_le_bytes());
+        });
+    }
     meter.report("decrypt")
 }

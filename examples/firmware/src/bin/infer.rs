@@ -5,13 +5,13 @@
 use cipherloom_firmware::board::{Meter, need};
 use cipherloom_firmware::container::{self, Form, Kind, Reader, Writer};
 use cipherloom_firmware::embedded::{self, ARENA_WORDS, LOG_N};
+use cipherloom_firmware::zeroed;
 use cipherloom_runtime::ckks::encrypt::expand_c1;
 use cipherloom_runtime::ckks::{Context, Encoder};
-use cipherloom_runtime::exec::{Event, Executor, Options, context_parameters};
+use cipherloom_runtime::exec::{Event, Executor, Options};
 use cipherloom_runtime::plan::{Plan, PortKind};
 use cipherloom_runtime::ring::Modulus;
 use cipherloom_runtime::ring::pack::{pack, packed_bytes, unpack};
-use cortex_m::singleton;
 use cortex_m_rt::entry;
 
 /// Residues that are packed or unpacked together.
@@ -20,78 +20,86 @@ const PIECE: usize = 64;
 #[entry]
 fn main() -> ! {
     let meter = Meter::start();
-    run(meter, &embedded::plan())
+    let plan = embedded::plan();
+    run(meter, &plan, &embedded::context(&plan))
 }
 
 /// Apart from `main`, so that this stack and the one that parsing takes are not there at the same time.
 #[inline(never)]
-fn run(meter: Meter, plan: &Plan<'_>) -> ! {
-    let arena = need(singleton!(: [u32; ARENA_WORDS] = [0; _]).ok_or(()), "memory");
-    let slots = need(singleton!(: [f64; 1 << LOG_N] = [0.0; _]).ok_or(()), "memory");
+fn run(meter: Meter, plan: &Plan<'_>, context: &Context<'_, u32>) -> ! {
+    let arena = zeroed!(u32; ARENA_WORDS);
+    let slots = zeroed!(f64; 1 << LOG_N);
 
-    let parameters = need(context_parameters(plan), "the plan's parameters are wrong");
-    let context = need(
-        Context::with_tables(parameters, embedded::tables()),
-        "the tables are of another plan",
-    );
-    let encoder = need(
-        Encoder::with_table(LOG_N, embedded::encoder_table()),
-        "the tables are of another plan",
-    );
+    let encoder = embedded::encoder();
     let input = container::only_port(plan, PortKind::Input);
     let reveal = container::only_port(plan, PortKind::Reveal);
-    // The compiler verified the plan that is in flash, and its hash was checked.
-    let options = Options {
-        allow_toy: false,
-        verified: true,
-    };
-    let executor = Executor::new(plan, &context, &encoder, arena, slots, &(), options);
-    let mut executor = need(executor, "the memory is for another plan");
+    let mut executor = start(plan, context, &encoder, arena, slots);
 
-    let mut identity = [0; 32];
+    let limbs_bytes = |level: u8| {
+        let limb = |prime| packed_bytes(1 << LOG_N, context.ring.modulus(prime).bits());
+        (0..=usize::from(level)).map(limb).sum::<usize>()
+    };
+    let bytes = size_of::<[u8; 32]>() + limbs_bytes(input.1.level());
+    let kind = (Kind::Inputs, Form::Seeded);
+    let mut inputs = Reader::open("inputs.ct\0", kind, plan, (input.0, &input.1), bytes);
+    let bytes = 2 * limbs_bytes(reveal.1.level());
+    let kind = (Kind::Outputs, Form::Full);
+    let port = (reveal.0, &reveal.1);
+    let mut outputs = Writer::create("outputs.ct\0", kind, plan, &inputs.identity, port, bytes);
     loop {
         match need(executor.next(), "the plan cannot be carried out") {
             Event::NeedInput {
-                level, destination, ..
+                tile,
+                level,
+                destination,
+                ..
             } => {
-                let kind = (Kind::Inputs, Form::Seeded);
-                let mut file = Reader::open("inputs.ct\0", kind, plan, (input.0, &input.1));
-                identity = file.identity;
+                inputs.start(tile);
                 let mut seed = [0; 32];
-                file.read(&mut seed);
+                inputs.read(&mut seed);
                 let (c0, c1) = destination.split_at_mut(destination.len() / 2);
                 for (prime, limb) in c0.chunks_exact_mut(1 << LOG_N).enumerate() {
-                    read_limb(&mut file, context.ring.modulus(prime), limb);
+                    read_limb(&mut inputs, context.ring.modulus(prime), limb);
                 }
-                need(expand_c1(&context, &seed, level.into(), c1), "expand the input");
+                need(expand_c1(context, &seed, level.into(), c1), "expand the input");
             }
-            Event::Reveal { ciphertext, .. } => {
-                let kind = (Kind::Outputs, Form::Full);
-                let limbs = usize::from(reveal.1.level()) + 1;
-                let primes = (0..limbs).map(|prime| context.ring.modulus(prime));
-                let bytes = primes
-                    .clone()
-                    .map(|modulus| packed_bytes(1 << LOG_N, modulus.bits()))
-                    .sum::<usize>();
-                let port = (reveal.0, &reveal.1);
-                let mut file = Writer::create("outputs.ct\0", kind, plan, &identity, port, 2 * bytes);
-                for (modulus, limb) in primes
-                    .clone()
-                    .chain(primes)
-                    .zip(ciphertext.chunks_exact(1 << LOG_N))
-                {
-                    write_limb(&mut file, modulus, limb);
+            Event::Reveal {
+                tile, ciphertext, ..
+            } => {
+                outputs.start(tile);
+                let primes = 0..usize::from(reveal.1.level()) + 1;
+                for (prime, limb) in primes.cycle().zip(ciphertext.chunks_exact(1 << LOG_N)) {
+                    write_limb(&mut outputs, context.ring.modulus(prime), limb);
                 }
-                file.finish();
+                outputs.end();
             }
             Event::Done => break,
             _ => (),
         }
     }
+    outputs.finish();
     meter.report("infer")
 }
 
-fn read_limb(file: &mut Reader, modulus: &Modulus<u32>, limb: &mut [u32]) {
+/// Apart from `run`, like everything that is done once: what it takes of the stack is free again when the plan is carried out.
+#[inline(never)]
+fn start<'a>(
+    plan: &'a Plan<'a>,
+    context: &'a Context<'a, u32>,
+    encoder: &'a Encoder<'a>,
+    arena: &'a mut [u32],
+    slots: &'a mut [f64],
+) -> Executor<'a, u32, ()> {
+    // The compiler verified the plan that is in flash, and its hash was checked.
+    let options = Options {
+        allow_toy: false,
+        verified: true,
+    };
+    let executor = Executor::new(plan, context, encoder, arena, slots, &(), options);
+    need(executor, "the memory is for another plan")
+}
+
+fn read_limb(file: &mut Reader<'_>, modulus: &Modulus<u32>, limb: &mut [u32]) {
     let mut bytes = [0; size_of::<u32>() * PIECE];
     for residues in limb.chunks_exact_mut(PIECE) {
         let bytes = &mut bytes[..packed_bytes(PIECE, modulus.bits())];
@@ -103,7 +111,7 @@ fn read_limb(file: &mut Reader, modulus: &Modulus<u32>, limb: &mut [u32]) {
     }
 }
 
-fn write_limb(file: &mut Writer, modulus: &Modulus<u32>, limb: &[u32]) {
+fn write_limb(file: &mut Writer<'_>, modulus: &Modulus<u32>, limb: &[u32]) {
     let mut bytes = [0; size_of::<u32>() * PIECE];
     for residues in limb.chunks_exact(PIECE) {
         let bytes = &mut bytes[..packed_bytes(PIECE, modulus.bits())];

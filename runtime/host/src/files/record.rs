@@ -95,6 +95,15 @@ pub(crate) fn full_record(
     }
 }
 
+/// The form that a ciphertext record says it has.
+pub(crate) fn ciphertext_form(record: &[u8]) -> Option<Form> {
+    match record.get(13)? {
+        0 => Some(Form::Seeded),
+        1 => Some(Form::Full),
+        _ => None,
+    }
+}
+
 /// Port and tile that a ciphertext record says it is of.
 pub(crate) fn ciphertext_place(record: &[u8]) -> Option<(u32, u32)> {
     let number = |at: usize| Some(u32::from_le_bytes(*record.get(at..)?.first_chunk()?));
@@ -119,7 +128,7 @@ pub(crate) fn read_seeded<'r>(
     Ok(seed)
 }
 
-/// Reads a full record into c0 and c1, both at the record's level.
+/// Reads a full record into c0 and c1, both at `level`, at most the record's own.
 pub(crate) fn read_full(
     context: &Context<'_, u64>,
     record: &[u8],
