@@ -76,12 +76,13 @@ fn any_number_of_threads_gives_the_same_words() {
             key: &galois,
             key_cap: LEVEL,
         };
-        let mut sums =
-            [(&mut *acc, &[rotation][..]), (twice, &[rotation; 2])].map(|(acc, rotations)| RotationSum {
-                acc,
-                init: true,
-                rotations,
-            });
+        let rotations = [rotation; 2];
+        let sums_of = |acc, count| RotationSum {
+            acc,
+            init: true,
+            rotations: &rotations[..count],
+        };
+        let mut sums = [sums_of(&mut *acc, 1), sums_of(twice, 2)];
         switch::rotate_accs(ctx, LEVEL - 1, &mut sums, decomposed).unwrap();
         let terms = [(&acc[..], &plaintext[..]), (twice, &plaintext)];
         let sums = &mut [&mut *sum, other].map(|dst| PlainSum {
