@@ -3,17 +3,16 @@
 mod backend;
 pub mod study;
 
-use cipherloom_plan::WordCounts;
-
 use crate::analysis::range::{self, RangeNote};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
-use crate::emit::{self, Claims};
+use crate::emit::Claims;
 use crate::grad;
 use crate::ir::{Graph, print};
 use crate::options::Options;
 use crate::params::search::{Choice, KEY_BUDGET_BYTES};
 use crate::pass::approximate::{self, Use};
-use crate::pass::{fold, hoist, schedule, unroll};
+use crate::pass::placement::Refreshed;
+use crate::pass::{fold, unroll};
 use crate::sema;
 use crate::source::Source;
 
@@ -47,6 +46,8 @@ pub struct Compiled {
     pub assumptions: Vec<RangeNote>,
     /// Layouts that were compared, fastest first.
     pub layouts: Vec<LayoutAlternative>,
+    /// Where the program bootstraps, and why.
+    pub refreshed: Vec<Refreshed>,
     /// Training steps of the plan.
     pub steps: u32,
     /// Warnings.
@@ -95,21 +96,16 @@ pub fn compile_graph(
         packed,
         mut choice,
         alternatives,
+        refreshed,
     } = lowered;
-    let counts = WordCounts::new(
-        choice.chain.log_n,
-        choice.special.len() as u32,
-        choice.digit_limbs,
-    );
     let resident = RESIDENT_BYTES * 8 / u64::from(options.word_bits);
-    choice.ckks = schedule::run(&hoist::run(&choice.ckks, &counts, resident));
     let toy = choice.security_bits == 0;
     let claims = Claims {
         word_bits: options.word_bits,
         toy,
         steps: backend::steps(&approximated),
     };
-    let (data, plan) = emit::run(&packed, &choice, claims)?;
+    let (data, plan) = backend::finish(&packed, &mut choice, claims, resident)?;
     let arena_words = data
         .buffers
         .iter()
@@ -132,6 +128,7 @@ pub fn compile_graph(
         approximations,
         assumptions,
         layouts: alternatives,
+        refreshed,
         steps: claims.steps,
         warnings,
     })

@@ -1,15 +1,22 @@
 //! Bootstraps on small rings, against the values that went in.
 
-use cipherloom_compiler::params::Bootstrapping;
+use cipherloom_compiler::params::{Bootstrapping, SETS};
 use cipherloom_compiler::pipeline::study::Study;
 use cipherloom_host::PlanFile;
 use cipherloom_tests::{Data, Numbers, differences, run_plan};
 
-/// Mean and worst error of a study's outputs.
+/// Root mean square and largest error of a study's outputs.
 fn errors(study: &Study) -> (f64, f64) {
-    let (plan, _) = study
+    let (rms, worst, _) = errors_and_prediction(study);
+    (rms, worst)
+}
+
+/// Root mean square and largest error of a study's outputs, and what is predicted.
+fn errors_and_prediction(study: &Study) -> (f64, f64, f64) {
+    let (plan, choice) = study
         .plan()
         .unwrap_or_else(|refusal| panic!("{}", refusal.message));
+    let predicted = choice.errors.iter().copied().fold(0.0, f64::max);
     let plan = PlanFile::from_bytes(plan).expect("a compiled plan verifies");
     let mut numbers = Numbers::new(3);
     let parts: &[&str] = if study.complex { &["", "_imaginary"] } else { &[""] };
@@ -40,7 +47,7 @@ fn errors(study: &Study) -> (f64, f64) {
         mean = mean.max(rms);
         worst = worst.max(largest);
     }
-    (mean, worst)
+    (mean, worst, predicted)
 }
 
 fn small(log_n: u32, log_slots: u32, complex: bool) -> Study {
@@ -92,12 +99,7 @@ fn errors_of_many_rounds_add_up_as_predicted() {
         rounds: 200,
         ..small(10, 9, false)
     };
-    let (plan, choice) = study
-        .plan()
-        .unwrap_or_else(|refusal| panic!("{}", refusal.message));
-    let predicted = choice.errors.last().copied().expect("an output");
-    drop(plan);
-    let (rms, worst) = errors(&study);
+    let (rms, worst, predicted) = errors_and_prediction(&study);
     println!("one {one:e}, 200 {rms:e}, predicted {predicted:e}");
     assert!(
         rms < predicted && worst < 6.0 * predicted,
@@ -109,17 +111,11 @@ fn errors_of_many_rounds_add_up_as_predicted() {
 #[test]
 #[ignore = "takes a minute and much memory"]
 fn full_size() {
-    let study = Study {
-        toy: false,
-        bootstrapping: Bootstrapping {
-            usable: 14,
-            ..Bootstrapping::STANDARD
-        },
-        ..small(16, 15, false)
-    };
-    let (rms, worst) = errors(&study);
+    let set = &SETS[0];
+    let (rms, worst) = errors(&Study::of(set));
+    let (mean_bits, worst_bits) = set.precision_bits;
     assert!(
-        rms < 2f64.powi(-20) && worst < 2f64.powi(-16),
+        rms < (-mean_bits).exp2() && worst < (-worst_bits).exp2(),
         "{rms:e} {worst:e}"
     );
 }

@@ -38,7 +38,6 @@ fn logistic_regression_bootstraps_by_itself() {
         let predicted = encrypted.predicted[name];
         let (_, largest) = differences(&encrypted.results[name].values, &expected.values);
         println!("{name}: largest {largest:.2e}, predicted {predicted:.2e}");
-        println!("{:?}", expected.values);
         assert!(
             largest > 0.0 && largest < 6.0 * predicted,
             "{name}: {largest:e} exceeds {predicted:e}"

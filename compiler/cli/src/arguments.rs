@@ -175,6 +175,7 @@ pub fn compile_graph(source: &Source, options: &Options, ui: &Ui) -> Result<Comp
 pub fn notes(compiled: &Compiled, source: &Source, with_layouts: bool) -> Vec<String> {
     let mut notes = report::approximations(&compiled.approximations, source);
     notes.extend(report::assumptions(&compiled.assumptions, source));
+    notes.extend(report::refreshed(&compiled.refreshed, source));
     if with_layouts {
         notes.extend(report::layouts(&compiled.layouts));
     }

@@ -1,6 +1,7 @@
 //! What passes ask about a graph without changing it.
 
 pub mod bounds;
+mod coherence;
 pub mod cost;
 pub mod depth;
 pub mod liveness;

@@ -21,7 +21,9 @@
 //! A mask leaves in the slots that it empties nothing but the rounding that follows. Copies of a masked value into its empty
 //! slots (`disjoint` sums) therefore add that rounding, not the error of the value.
 //!
-//! A closed loop is followed for some rounds, each with the errors that the one before it left in the states.
+//! A closed loop is followed for some rounds, each with the errors that the one before it left in the states, and with
+//! what these have in common ([`super::coherence`]). After that it is taken to be stable: every further round adds what the
+//! last one did.
 //!
 //! A product has m_y²σ_x² + m_x²σ_y² + σ_x²σ_y². The sizes m² are mean squares over the slots that hold values: inputs are
 //! taken as uniform on their declared range, terms of sums as independent, so that means add and variances add, and
@@ -29,6 +31,7 @@
 
 use std::collections::BTreeMap;
 
+use super::coherence::Coherence;
 use crate::dialect::slot::Contents;
 use crate::ir::{ClosedLoop, Graph, OpData, Opcode, Type, Value};
 use crate::params::Chain;
@@ -36,7 +39,7 @@ use crate::params::Chain;
 /// σ of the error distribution.
 const SIGMA: f64 = 3.19;
 
-/// Rounds of a closed loop that are followed one by one; then the errors go on as they did.
+/// Rounds of a closed loop that are followed one by one.
 const FOLLOWED_ROUNDS: u32 = 24;
 
 /// What the errors depend on beside the program.
@@ -157,7 +160,8 @@ pub fn outputs(graph: &Graph, model: &NoiseModel<'_>) -> Vec<(u32, u32, f64)> {
         every: closed.count.min(FOLLOWED_ROUNDS),
         ..closed
     });
-    for (position, _) in ClosedLoop::run(followed.as_ref(), order.len()) {
+    let mut coherence = closed.map(|_| Coherence::new(graph));
+    for (position, round) in ClosedLoop::run(followed.as_ref(), order.len()) {
         let op = graph.op(order[position]);
         let tile = (
             op.int("port").unwrap_or(0) as u32,
@@ -167,9 +171,16 @@ pub fn outputs(graph: &Graph, model: &NoiseModel<'_>) -> Vec<(u32, u32, f64)> {
             let estimate = estimates[op.operands[0].index()];
             if op.flag("state") {
                 states.write(tile, estimate);
+                if let Some(coherence) = &mut coherence {
+                    coherence.write(tile, op.operands[0]);
+                }
             } else {
                 outputs.push((tile.0, tile.1, estimate.variance.sqrt()));
             }
+        }
+        let begins = round == 0 && closed.is_some_and(|closed| closed.start == position);
+        if begins || op.opcode == Opcode::CkksEnd {
+            coherence.iter_mut().for_each(Coherence::end_round);
         }
         if let Some(closed) = closed.filter(|closed| closed.end == position) {
             states.end_round(closed.count);
@@ -217,6 +228,9 @@ pub fn outputs(graph: &Graph, model: &NoiseModel<'_>) -> Vec<(u32, u32, f64)> {
             estimate.variance += more;
             estimate.inside = estimate.inside.map(|_, variance| Some(variance + more));
         }
+        if let Some(coherence) = &mut coherence {
+            estimate = coherence.follow(model, op, tile, round, estimate, &estimates);
+        }
         if let Some(function) = op.int("argument") {
             arguments.insert(function, estimate);
             estimate.inside.set(function, 0.0);
@@ -234,8 +248,8 @@ pub fn outputs(graph: &Graph, model: &NoiseModel<'_>) -> Vec<(u32, u32, f64)> {
 struct States {
     now: BTreeMap<(u32, u32), Estimate>,
     rounds: u32,
-    /// Variances after the last rounds, the latest last.
-    variances: Vec<BTreeMap<(u32, u32), f64>>,
+    /// Variances after the round before.
+    variances: BTreeMap<(u32, u32), f64>,
 }
 
 impl States {
@@ -247,33 +261,14 @@ impl States {
         self.now.insert(tile, estimate);
     }
 
-    /// After the last round that is followed, those up to `count` add to a variance as the terms of a geometric series
-    /// that goes on as it did.
+    /// After the last round that is followed, those up to `count` add to a variance what it did.
     fn end_round(&mut self, count: u32) {
         self.rounds += 1;
-        let variances = self.now.iter().map(|(&tile, state)| (tile, state.variance));
-        self.variances.push(variances.collect());
-        let [.., older, old, last] = self.variances.as_slice() else {
-            return;
-        };
-        if self.rounds < FOLLOWED_ROUNDS {
-            return;
-        }
         let left = f64::from(count.saturating_sub(self.rounds));
         for (tile, state) in &mut self.now {
-            let at = |variances: &BTreeMap<_, f64>| variances.get(tile).copied().unwrap_or(0.0);
-            let (before, step) = (at(old) - at(older), at(last) - at(old));
-            let ratio = if before > 0.0 {
-                (step / before).max(0.0)
-            } else {
-                0.0
-            };
-            let more = if (ratio - 1.0).abs() < 1e-9 {
-                left * step
-            } else {
-                step * ratio * (ratio.powf(left) - 1.0) / (ratio - 1.0)
-            };
-            if more > 0.0 {
+            let before = self.variances.insert(*tile, state.variance).unwrap_or(0.0);
+            if self.rounds == FOLLOWED_ROUNDS {
+                let more = left * (state.variance - before).max(0.0);
                 state.variance += more;
                 state.empty += more;
             }
@@ -295,7 +290,7 @@ fn shared_functions(graph: &Graph, op: &OpData, estimates: &[Estimate]) -> Insid
 }
 
 /// Whether the second operand is the conjugate of the first.
-fn is_conjugate(graph: &Graph, op: &OpData) -> bool {
+pub(super) fn is_conjugate(graph: &Graph, op: &OpData) -> bool {
     let second = op.operands.get(1).and_then(|&operand| graph.defining_op(operand));
     second
         .map(|op| graph.op(op))
@@ -347,7 +342,7 @@ impl NoiseModel<'_> {
         self.degree() * SIGMA * SIGMA * digits / 12.0
     }
 
-    fn op(&self, graph: &Graph, op: &OpData, known: impl Fn(Value) -> Estimate) -> Estimate {
+    pub(super) fn op(&self, graph: &Graph, op: &OpData, known: impl Fn(Value) -> Estimate) -> Estimate {
         use Opcode::*;
         let of = |index: usize| known(op.operands[index]);
         let (level, scale) = match op.results.first().map(|&result| graph.ty(result)) {

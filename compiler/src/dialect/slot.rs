@@ -25,7 +25,8 @@
 //! [`EXACT_LIMIT`] costs no level: the ciphertext is multiplied by that integer.
 //! Any operation may carry the notes [`NOTES`]. The noise analysis reads `bound`, which no slot that holds an
 //! element exceeds, `argument`, `image` and `slope`, which mark the two ends of a function, `beside`, which marks what that function
-//! takes as exact because its error cancels later, and `bias`, the error that is no noise; `pin` fixes the level of a result.
+//! takes as exact because its error cancels later, `refreshed` and `refreshes`, which mark the two ends of a bootstrap, and `bias`, the
+//! error that is no noise; `pin` fixes the level of a result.
 
 use std::collections::BTreeMap;
 
@@ -40,7 +41,17 @@ pub use super::contents::{Contents, Diagonal};
 pub const EXACT_LIMIT: f64 = 16.0;
 
 /// Attributes that do not bear on the meaning of an operation.
-pub const NOTES: [&str; 7] = ["argument", "beside", "bias", "bound", "image", "pin", "slope"];
+pub const NOTES: [&str; 9] = [
+    "argument",
+    "beside",
+    "bias",
+    "bound",
+    "image",
+    "pin",
+    "refreshed",
+    "refreshes",
+    "slope",
+];
 
 /// Whether multiplying by these numbers costs no level.
 pub fn is_exact(values: &[f64]) -> bool {
@@ -301,6 +312,13 @@ impl Vectors {
         if let Some(op) = self.graph.defining_op(value) {
             self.graph.op_mut(op).attributes.insert(name.to_owned(), note);
         }
+    }
+
+    /// Says that a value is another one refreshed.
+    pub fn note_refreshed(&mut self, before: Value, after: Value) {
+        let number = i64::from(before.0);
+        self.note(before, "refreshed", number.into());
+        self.note(after, "refreshes", number.into());
     }
 
     /// Says that no slot of a value that is in use exceeds `bound`.

@@ -68,10 +68,12 @@ pub fn run(old: &Graph, parameters: &Bootstrapping, chain: &Chain, usable: u32) 
                 chain,
                 modular,
             };
+            let before = operands[usize::from(op.flag("second"))];
             let parts = *raised
                 .entry((operands, bound.to_bits()))
                 .or_insert_with_key(|(operands, _)| refresher.raise(&mut vectors, operands));
             let refreshed = refresher.reduce(&mut vectors, parts);
+            vectors.note_refreshed(before, refreshed);
             vectors.pin(refreshed, usable);
             map[op.results[0].index()] = Some(refreshed);
             continue;

@@ -1,7 +1,11 @@
 //! From an approximated tensor graph to a plan: layouts, parameters, schedule, memory, bytes.
 
+use cipherloom_plan::WordCounts;
+use cipherloom_plan::data::PlanData;
+
 use crate::analysis::cost::{CostModel, Shape};
 use crate::diagnostic::{Code, Diagnostic};
+use crate::emit::{self, Claims};
 use crate::ir::{Graph, OpData, Opcode};
 use crate::options::Options;
 use crate::params::search::{self, Choice, KEY_BUDGET_BYTES, Placed, Space};
@@ -10,7 +14,8 @@ use crate::params::{Bootstrapping, prime_bits};
 use crate::pass::bootstrap;
 use crate::pass::layout::{self, Axes, Frame, Packed, Radix};
 use crate::pass::lower_ckks::{self, top_level};
-use crate::pass::placement::{self, Setting};
+use crate::pass::placement::{self, Refreshed, Setting};
+use crate::pass::{hoist, schedule};
 
 /// Largest ring degree that is tried when none is asked for.
 pub const LARGEST_LOG_N: u32 = 16;
@@ -64,6 +69,8 @@ pub struct Lowered {
     pub choice: Choice,
     /// All layouts, fastest first; the first was taken.
     pub alternatives: Vec<LayoutAlternative>,
+    /// Where it bootstraps, and why.
+    pub refreshed: Vec<Refreshed>,
 }
 
 fn space(options: &Options, log_n: u32) -> Space {
@@ -144,7 +151,7 @@ fn at_degree(graph: &Graph, options: &Options, log_n: u32, refreshing: bool) -> 
         };
         return Err(refusal.unwrap_or_else(no_chain));
     };
-    let mut best: Option<(Packed, Choice)> = None;
+    let mut best: Option<(Packed, Choice, Vec<Refreshed>)> = None;
     let mut refusal = None;
     for space in refreshes(graph, &axes, frame, &space)? {
         match in_frame(graph, &axes, frame, &space) {
@@ -156,20 +163,24 @@ fn at_degree(graph: &Graph, options: &Options, log_n: u32, refreshing: bool) -> 
                         choice.cost.seconds,
                     )
                 };
-                if best.as_ref().is_none_or(|(_, best)| key(&choice) < key(best)) {
-                    best = Some((packed, choice));
+                if best.as_ref().is_none_or(|(_, best, _)| key(&choice) < key(best)) {
+                    let setting = space.placement.iter();
+                    let refreshed = setting.flat_map(|setting| placement::explain(&packed.graph, setting));
+                    let refreshed = refreshed.collect();
+                    best = Some((packed, choice, refreshed));
                 }
             }
             Err(other) => drop(refusal.get_or_insert(other)),
         }
     }
     let no_choice = || Diagnostic::new(Code::Depth, "no way to bootstrap fits the program");
-    let (packed, choice) = best.ok_or_else(|| refusal.unwrap_or_else(no_choice))?;
+    let (packed, choice, refreshed) = best.ok_or_else(|| refusal.unwrap_or_else(no_choice))?;
     let alternatives = compared.into_iter().map(|(alternative, _)| alternative).collect();
     Ok(Lowered {
         packed,
         choice,
         alternatives,
+        refreshed,
     })
 }
 
@@ -400,6 +411,23 @@ fn compare(packed: &Packed, description: String, space: &Space) -> Option<Layout
         products: cost.products,
         seconds: cost.seconds,
     })
+}
+
+/// Hoists, schedules and emits: the plan as data and as bytes. Encoded constants of a closed loop may stay in
+/// `resident_words` of memory.
+pub fn finish(
+    packed: &Packed,
+    choice: &mut Choice,
+    claims: Claims,
+    resident_words: u64,
+) -> Result<(PlanData, Vec<u8>), Diagnostic> {
+    let counts = WordCounts::new(
+        choice.chain.log_n,
+        choice.special.len() as u32,
+        choice.digit_limbs,
+    );
+    choice.ckks = schedule::run(&hoist::run(&choice.ckks, &counts, resident_words));
+    emit::run(packed, choice, claims)
 }
 
 /// Training steps of a graph without loops: unrolled ones count one each, a closed body as often as it runs.

@@ -1,16 +1,16 @@
 //! Plans that do nothing but bootstrap: what it takes, what it leaves, how exact it is.
 
 use cipherloom_plan::data::{Layout, LayoutDim};
-use cipherloom_plan::{PortKind, Repeat, WordCounts};
+use cipherloom_plan::{PortKind, Repeat};
 
 use crate::diagnostic::Diagnostic;
 use crate::dialect::slot::Vectors;
-use crate::emit::{self, Claims};
+use crate::emit::Claims;
 use crate::ir::Value;
-use crate::params::Bootstrapping;
 use crate::params::search::{self, Choice, Space};
+use crate::params::{BootstrapSet, Bootstrapping};
 use crate::pass::layout::{Packed, Port};
-use crate::pass::{hoist, schedule};
+use crate::pipeline::backend;
 use crate::source::Span;
 use crate::target::Target;
 
@@ -38,6 +38,21 @@ pub struct Study {
 }
 
 impl Study {
+    /// One bootstrap of one vector with a set, at full security.
+    pub fn of(set: &BootstrapSet) -> Self {
+        Self {
+            log_n: set.log_n,
+            log_slots: set.log_slots,
+            complex: set.complex,
+            vectors: 1,
+            rounds: 1,
+            bootstrapping: set.bootstrapping,
+            log_scale: set.log_scale,
+            toy: false,
+            threads: 1,
+        }
+    }
+
     /// The program: port `x` (and `x_imaginary`) in [−1, 1], of shape \[vectors, slots\], to port `y` (and `y_imaginary`).
     /// More rounds than one are a loop over carried vectors.
     fn packed(&self) -> Packed {
@@ -117,9 +132,25 @@ impl Study {
         }
     }
 
+    /// The parameters, and what is predicted for them.
+    pub fn choice(&self) -> Result<Choice, Diagnostic> {
+        self.choose(&self.packed())
+    }
+
     /// The plan and the parameters that it was made with.
     pub fn plan(&self) -> Result<(Vec<u8>, Choice), Diagnostic> {
         let packed = self.packed();
+        let mut choice = self.choose(&packed)?;
+        let claims = Claims {
+            word_bits: 64,
+            toy: choice.security_bits == 0,
+            steps: if self.rounds > 1 { self.rounds } else { 0 },
+        };
+        let (_, plan) = backend::finish(&packed, &mut choice, claims, u64::MAX)?;
+        Ok((plan, choice))
+    }
+
+    fn choose(&self, packed: &Packed) -> Result<Choice, Diagnostic> {
         let space = Space {
             log_n: self.log_n,
             log_scale: Some(self.log_scale),
@@ -130,16 +161,7 @@ impl Study {
             bootstrapping: self.bootstrapping,
             placement: None,
         };
-        let mut choice = search::run(&packed, &space)?;
-        let counts = WordCounts::new(self.log_n, choice.special.len() as u32, choice.digit_limbs);
-        choice.ckks = schedule::run(&hoist::run(&choice.ckks, &counts, u64::MAX));
-        let claims = Claims {
-            word_bits: 64,
-            toy: choice.security_bits == 0,
-            steps: if self.rounds > 1 { self.rounds } else { 0 },
-        };
-        let (_, plan) = emit::run(&packed, &choice, claims)?;
-        Ok((plan, choice))
+        search::run(packed, &space)
     }
 }
 
@@ -176,35 +198,26 @@ pub fn search_parameters(study: &Study) -> Vec<Candidate> {
     const LEAST_PRECISE: f64 = 1.0 / 65536.0;
     const MOST_LIKELY: f64 = -60.0;
     let mut candidates = Vec::new();
-    for to_coefficients in 2..=4 {
-        for to_slots in 3..=5 {
-            for shape in [Bootstrapping::SINE, Bootstrapping::COSINE] {
-                for usable in 1.. {
-                    let bootstrapping = Bootstrapping {
-                        to_coefficients,
-                        to_slots,
-                        usable,
-                        ..shape
-                    };
-                    let study = Study {
-                        bootstrapping,
-                        ..study.clone()
-                    };
-                    // More levels need a larger modulus: none fits after the first that does not.
-                    let Ok((_, choice)) = study.plan() else { break };
-                    let candidate = Candidate {
-                        bootstrapping,
-                        seconds: choice.cost.seconds,
-                        key_bytes: choice.key_bytes,
-                        modulus_bits: choice.modulus_bits(),
-                        digit_limbs: choice.digit_limbs,
-                        error: choice.errors.iter().copied().fold(0.0, f64::max),
-                        log2_failure: bootstrapping.log2_failure(study.log_slots, study.complex),
-                    };
-                    if candidate.error <= LEAST_PRECISE && candidate.log2_failure <= MOST_LIKELY {
-                        candidates.push(candidate);
-                    }
-                }
+    for shape in Bootstrapping::alternatives() {
+        for usable in 1.. {
+            let bootstrapping = Bootstrapping { usable, ..shape };
+            let study = Study {
+                bootstrapping,
+                ..study.clone()
+            };
+            // More levels need a larger modulus: none fits after the first that does not.
+            let Ok(choice) = study.choice() else { break };
+            let candidate = Candidate {
+                bootstrapping,
+                seconds: choice.cost.seconds,
+                key_bytes: choice.key_bytes,
+                modulus_bits: choice.modulus_bits(),
+                digit_limbs: choice.digit_limbs,
+                error: choice.errors.iter().copied().fold(0.0, f64::max),
+                log2_failure: bootstrapping.log2_failure(study.log_slots, study.complex),
+            };
+            if candidate.error <= LEAST_PRECISE && candidate.log2_failure <= MOST_LIKELY {
+                candidates.push(candidate);
             }
         }
     }

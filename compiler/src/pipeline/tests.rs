@@ -8,8 +8,10 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::dialect::slot::{self, Contents};
+use crate::emit;
 use crate::options::{Options, TensorData};
 use crate::pass::layout::{self, Axes, Frame, Packed, Port, Radix};
+use crate::pass::schedule;
 use crate::reference::{Length, Reference};
 use crate::source::Source;
 

@@ -19,7 +19,7 @@ use serde::Serialize;
 
 pub use keys::{KeyReport, KeysReport};
 pub use memory::{MemoryReport, PeakGroup};
-pub use notes::{approximations, assumptions, layouts};
+pub use notes::{approximations, assumptions, layouts, refreshed};
 pub use parameters::ParametersReport;
 pub use ports::PortReport;
 pub use text::table;

@@ -5,6 +5,7 @@ use super::text::{place, table};
 use super::units::seconds;
 use crate::analysis::range::RangeNote;
 use crate::pass::approximate::Use;
+use crate::pass::placement::Refreshed;
 use crate::pipeline::LayoutAlternative;
 use crate::source::Source;
 
@@ -38,6 +39,35 @@ pub fn assumptions(notes: &[RangeNote], source: &Source) -> Vec<String> {
         )
     };
     notes.iter().map(line).collect()
+}
+
+/// What each bootstrap is for: where, how many, what they take, and what would spare them.
+pub fn refreshed(refreshed: &[Refreshed], source: &Source) -> Vec<String> {
+    let line = |refreshed: &Refreshed| {
+        let often = match refreshed.times {
+            1 => String::new(),
+            _ => " in each step".to_owned(),
+        };
+        let spared = match refreshed.missing() {
+            missing if missing > 0 => format!("{missing} levels are missing without"),
+            _ => "levels would suffice without".to_owned(),
+        };
+        format!(
+            "{} bootstrapped{often}, {}: level {} is asked for, {spared} ({})",
+            plural(refreshed.vectors),
+            seconds(refreshed.seconds),
+            refreshed.asked,
+            place(&Place::new(refreshed.span, Some(source)))
+        )
+    };
+    refreshed.iter().map(line).collect()
+}
+
+fn plural(vectors: u32) -> String {
+    match vectors {
+        1 => "1 ciphertext is".to_owned(),
+        _ => format!("{vectors} ciphertexts are"),
+    }
 }
 
 /// A table of the layouts that were compared, the one taken first.
@@ -112,6 +142,25 @@ mod tests {
             assumptions(&[note], &source),
             [
                 "range [-3, 3] of `sigmoid`: assumed, not proven; the proven interval is [-20, 20] (2: sigmoid(x, range: 3))"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_bootstrap_is_told_with_its_place_and_what_would_spare_it() {
+        let source = Source::new("a.loom", "graph a {\n  reveal sigmoid(x, range: 3);\n}");
+        let refreshed = Refreshed {
+            span: Span::new(19, 39),
+            vectors: 2,
+            times: 40,
+            asked: 12,
+            left: 5,
+            seconds: 1.5,
+        };
+        assert_eq!(
+            super::refreshed(&[refreshed], &source),
+            [
+                "2 ciphertexts are bootstrapped in each step, 1.50 s: level 12 is asked for, 7 levels are missing without (2: sigmoid(x, range: 3))"
             ]
         );
     }

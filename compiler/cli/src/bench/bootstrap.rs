@@ -2,11 +2,12 @@
 
 use std::fmt;
 
+use cipherloom_compiler::params::search::Choice;
 use cipherloom_compiler::params::{BootstrapSet, Bootstrapping, SETS};
 use cipherloom_compiler::pipeline::study::{Study, search_parameters};
 use cipherloom_host::{
-    PlanFile, Run, RunOptions, RunReport, Silent, Tensor, decrypt_outputs, encrypt_inputs,
-    generate_evaluation_keys, generate_seed,
+    EvaluationKeys, Inputs, PlanFile, Run, RunOptions, RunReport, SecretSeed, Silent, Tensor,
+    decrypt_outputs, encrypt_inputs, generate_evaluation_keys, generate_seed,
 };
 use cipherloom_plan::{KeyKind, Op, Plan};
 use serde::Serialize;
@@ -15,6 +16,8 @@ use crate::error::{CliError, Result};
 
 /// Vectors whose errors are measured.
 const VECTORS: u32 = 8;
+
+type Data = std::collections::BTreeMap<String, Tensor>;
 
 /// A part of a bootstrap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -148,17 +151,6 @@ pub fn search(names: &[String]) -> Vec<String> {
         if !names.is_empty() && !names.iter().any(|name| name.eq_ignore_ascii_case(set.name)) {
             continue;
         }
-        let study = Study {
-            log_n: set.log_n,
-            log_slots: set.log_slots,
-            complex: set.complex,
-            vectors: 1,
-            rounds: 1,
-            bootstrapping: set.bootstrapping,
-            log_scale: set.log_scale,
-            toy: false,
-            threads: 1,
-        };
         lines.push(format!(
             "{:<16} {:>4} {:>4} {:>7} {:>7} {:>9} {:>9} {:>6} {:>6} {:>6} {:>8} {:>8}",
             set.name,
@@ -174,7 +166,7 @@ pub fn search(names: &[String]) -> Vec<String> {
             "error",
             "failure"
         ));
-        for candidate in search_parameters(&study).iter().take(SHOWN) {
+        for candidate in search_parameters(&Study::of(&set)).iter().take(SHOWN) {
             let Bootstrapping {
                 to_coefficients,
                 to_slots,
@@ -202,60 +194,122 @@ pub fn search(names: &[String]) -> Vec<String> {
     lines
 }
 
+/// A set's study: `vectors` of them, or one vector `rounds` times; for a look in a ring that protects nothing.
+fn study(set: &BootstrapSet, vectors: u32, rounds: u32, quick: bool) -> Study {
+    let smaller = if quick { set.log_n - 11 } else { 0 };
+    Study {
+        log_n: set.log_n - smaller,
+        log_slots: set.log_slots - smaller,
+        vectors,
+        rounds,
+        toy: quick,
+        ..Study::of(set)
+    }
+}
+
+/// A study's plan with keys and random inputs in [−1, 1].
+struct Prepared {
+    plan: PlanFile,
+    choice: Choice,
+    secret: SecretSeed,
+    keys: EvaluationKeys,
+    data: Data,
+    inputs: Inputs,
+    parts: &'static [(&'static str, &'static str)],
+}
+
+impl Prepared {
+    fn new(set: &BootstrapSet, study: &Study) -> Result<Self> {
+        let refused = |error: &dyn fmt::Display| CliError::new(format!("{}: {error}", set.name), "");
+        let (plan, choice) = study.plan().map_err(|refusal| refused(&refusal.message))?;
+        let plan = PlanFile::from_bytes(plan).map_err(|error| refused(&error))?;
+        let secret = generate_seed()?;
+        let keys = generate_evaluation_keys(&plan, &secret, &mut Silent)?;
+        let shape = vec![study.vectors as usize, 1 << study.log_slots];
+        let parts: &[(&str, &str)] = if set.complex {
+            &[("x", "y"), ("x_imaginary", "y_imaginary")]
+        } else {
+            &[("x", "y")]
+        };
+        let mut numbers = Numbers(7);
+        let mut data = Data::new();
+        for (input, _) in parts {
+            let values = (0..shape.iter().product()).map(|_| numbers.next()).collect();
+            data.insert((*input).to_owned(), Tensor::new(shape.clone(), values)?);
+        }
+        let inputs = encrypt_inputs(&plan, &secret, &data, &mut Silent)?;
+        Ok(Self {
+            plan,
+            choice,
+            secret,
+            keys,
+            data,
+            inputs,
+            parts,
+        })
+    }
+
+    /// A run, and the absolute errors of all slots.
+    fn run(&self, threads: usize, toy: bool) -> Result<(RunReport, Errors)> {
+        let options = RunOptions {
+            threads,
+            allow_toy: toy,
+        };
+        let (outputs, report) = Run::new(&self.plan, &self.keys, &self.inputs, options)
+            .profile()
+            .start(&mut Silent)?;
+        let results = decrypt_outputs(&self.plan, &self.secret, &outputs)?;
+        let mut errors = Errors::default();
+        for (input, output) in self.parts {
+            let (x, y) = (&self.data[*input].values, &results[*output].values);
+            x.iter().zip(y).for_each(|(x, y)| errors.add((x - y).abs()));
+        }
+        Ok((report, errors))
+    }
+}
+
+/// Absolute errors, summed up.
+#[derive(Default)]
+struct Errors {
+    count: f64,
+    sum: f64,
+    squares: f64,
+    worst: f64,
+}
+
+impl Errors {
+    fn add(&mut self, error: f64) {
+        self.count += 1.0;
+        self.sum += error;
+        self.squares += error * error;
+        // What is no number is as wrong as can be.
+        self.worst = if error.is_nan() {
+            f64::INFINITY
+        } else {
+            self.worst.max(error)
+        };
+    }
+
+    fn mean(&self) -> f64 {
+        self.sum / self.count
+    }
+
+    fn rms(&self) -> f64 {
+        (self.squares / self.count).sqrt()
+    }
+}
+
 fn measure(
     set: &BootstrapSet,
     threads: &[usize],
     quick: bool,
     show: &mut dyn FnMut(&Line) -> Result<()>,
 ) -> Result<()> {
-    // A look takes a ring that protects nothing.
-    let smaller = if quick { set.log_n - 11 } else { 0 };
-    let study = Study {
-        log_n: set.log_n - smaller,
-        log_slots: set.log_slots - smaller,
-        complex: set.complex,
-        vectors: if quick { 2 } else { VECTORS },
-        rounds: 1,
-        bootstrapping: set.bootstrapping,
-        log_scale: set.log_scale,
-        toy: quick,
-        threads: 1,
-    };
-    let refused = |error: &dyn fmt::Display| CliError::new(format!("{}: {error}", set.name), "");
-    let (plan, choice) = study.plan().map_err(|refusal| refused(&refusal.message))?;
-    let plan = PlanFile::from_bytes(plan).map_err(|error| refused(&error))?;
-    let secret = generate_seed()?;
-    let keys = generate_evaluation_keys(&plan, &secret, &mut Silent)?;
-    let shape = vec![study.vectors as usize, 1 << study.log_slots];
-    let parts: &[(&str, &str)] = if set.complex {
-        &[("x", "y"), ("x_imaginary", "y_imaginary")]
-    } else {
-        &[("x", "y")]
-    };
-    let mut numbers = Numbers(7);
-    let mut data = std::collections::BTreeMap::new();
-    for (input, _) in parts {
-        let values = (0..shape.iter().product()).map(|_| numbers.next()).collect();
-        data.insert((*input).to_owned(), Tensor::new(shape.clone(), values)?);
-    }
-    let inputs = encrypt_inputs(&plan, &secret, &data, &mut Silent)?;
+    let study = study(set, if quick { 2 } else { VECTORS }, 1, quick);
+    let prepared = Prepared::new(set, &study)?;
     for &threads in threads {
-        let options = RunOptions {
-            threads,
-            allow_toy: quick,
-        };
-        let (outputs, report) = Run::new(&plan, &keys, &inputs, options)
-            .profile()
-            .start(&mut Silent)?;
-        let results = decrypt_outputs(&plan, &secret, &outputs)?;
-        let errors = parts.iter().flat_map(|(input, output)| {
-            let (x, y) = (&data[*input].values, &results[*output].values);
-            x.iter().zip(y).map(|(x, y)| (x - y).abs())
-        });
-        let (count, sum, worst) = errors.fold((0.0f64, 0.0f64, 0.0f64), |(count, sum, worst), error| {
-            (count + 1.0, sum + error, worst.max(error))
-        });
-        let view = plan.plan();
+        let (report, errors) = prepared.run(threads, quick)?;
+        let view = prepared.plan.plan();
         let phases = phases(&view, &report, f64::from(study.vectors));
         let bits = |error: f64| -error.max(f64::MIN_POSITIVE).log2();
         show(&Line {
@@ -271,13 +325,97 @@ fn measure(
             eval_mod_seconds: phases[Phase::EvalMod as usize],
             usable_levels: set.bootstrapping.usable,
             log_scale: set.log_scale,
-            precision_mean_bits: bits(sum / count),
-            precision_worst_bits: bits(worst),
+            precision_mean_bits: bits(errors.mean()),
+            precision_worst_bits: bits(errors.worst),
             log2_failure: set.bootstrapping.log2_failure(study.log_slots, set.complex),
-            key_bytes: choice.key_bytes,
+            key_bytes: prepared.choice.key_bytes,
             plaintext_bytes: plaintext_bytes(&view),
             peak_memory_bytes: report.peak_memory_bytes,
         })?;
+    }
+    Ok(())
+}
+
+/// One vector bootstrapped again and again.
+#[derive(Clone, Debug, Serialize)]
+pub struct Rounds {
+    /// Name of the set.
+    pub set: &'static str,
+    /// log2 of the ring degree.
+    pub log_n: u32,
+    /// Bootstraps, one after the other.
+    pub rounds: u32,
+    /// Threads.
+    pub threads: usize,
+    /// Seconds of all.
+    pub seconds: f64,
+    /// Root mean square of the errors of values in [−1, 1] after the last.
+    pub error_rms: f64,
+    /// The largest of them.
+    pub error_worst: f64,
+    /// Predicted bound of the root mean square.
+    pub error_predicted: f64,
+    /// Most memory of the process.
+    pub peak_memory_bytes: u64,
+}
+
+impl fmt::Display for Rounds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}: {} bootstraps in a row at N = 2^{}, {} threads: {:.1} s, error {:.2e} (largest {:.2e}, predicted {:.2e})",
+            self.set,
+            self.rounds,
+            self.log_n,
+            self.threads,
+            self.seconds,
+            self.error_rms,
+            self.error_worst,
+            self.error_predicted
+        )
+    }
+}
+
+/// Bootstraps one vector so often with each of the sets of these names, the first if there are none. An error if the
+/// result is further off than predicted: root mean square, or six times that in any slot.
+pub fn rounds(
+    names: &[String],
+    rounds: u32,
+    threads: &[usize],
+    quick: bool,
+    show: &mut dyn FnMut(&Rounds) -> Result<()>,
+) -> Result<()> {
+    let wanted = |set: &&BootstrapSet| match names {
+        [] => set.name == SETS[0].name,
+        names => names.iter().any(|name| name.eq_ignore_ascii_case(set.name)),
+    };
+    for set in SETS.iter().filter(wanted) {
+        let study = study(set, 1, rounds, quick);
+        let prepared = Prepared::new(set, &study)?;
+        let predicted = prepared.choice.errors.iter().copied().fold(0.0, f64::max);
+        for &threads in threads {
+            let (report, errors) = prepared.run(threads, quick)?;
+            show(&Rounds {
+                set: set.name,
+                log_n: study.log_n,
+                rounds,
+                threads,
+                seconds: report.total_seconds,
+                error_rms: errors.rms(),
+                error_worst: errors.worst,
+                error_predicted: predicted,
+                peak_memory_bytes: report.peak_memory_bytes,
+            })?;
+            if !(errors.rms() <= predicted && errors.worst <= 6.0 * predicted) {
+                return Err(CliError::new(
+                    format!(
+                        "{}: after {rounds} bootstraps errors exceed what was predicted",
+                        set.name
+                    ),
+                    "",
+                ));
+            }
+        }
     }
     Ok(())
 }

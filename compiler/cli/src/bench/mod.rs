@@ -62,6 +62,9 @@ pub struct Request {
     /// Instead of measuring `bootstrap`, search: predicted seconds per level left, for all parameters that are secure
     #[arg(long)]
     pub search: bool,
+    /// Instead of measuring `bootstrap` by phase, bootstrap one vector so often, one time after the other
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(2..=100_000))]
+    pub rounds: Option<u32>,
     /// Repeat little: a look, not a measurement
     #[arg(long)]
     pub quick: bool,

@@ -96,16 +96,25 @@ impl Bench {
             }
             return Ok(());
         }
-        if !self.json {
-            say!("{}, {} kernels", machine::name(), Backend::active());
-            say!("{}", bootstrap::Line::header());
-        }
         let Request {
             bootstrap_sets,
             threads,
             quick,
             ..
         } = &self.request;
+        if let Some(rounds) = self.request.rounds {
+            return bootstrap::rounds(bootstrap_sets, rounds, threads, *quick, &mut |line| {
+                match self.json {
+                    true => say!("{}", super::to_json(line)),
+                    false => say!("{line}"),
+                }
+                Ok(())
+            });
+        }
+        if !self.json {
+            say!("{}, {} kernels", machine::name(), Backend::active());
+            say!("{}", bootstrap::Line::header());
+        }
         bootstrap::run(bootstrap_sets, threads, *quick, &mut |line| {
             match self.json {
                 true => say!("{}", super::to_json(line)),

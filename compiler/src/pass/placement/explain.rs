@@ -17,8 +17,7 @@ pub struct Refreshed {
     pub times: u32,
     /// Level that the uses of the value ask for.
     pub asked: u32,
-    /// Level that it could have without a bootstrap at most; of the places in the program, this is negative where levels
-    /// would run out before.
+    /// Level that it has without one at most.
     pub left: i64,
     /// Predicted seconds of them all, in one run of the body.
     pub seconds: f64,

@@ -42,19 +42,14 @@ fn planned(graph: &Graph, options: &Options) -> (Packed, PlanData) {
         packed, mut choice, ..
     } = backend::lower(graph, options, true).unwrap_or_else(|refusal| panic!("{refusal:?}"));
     crate::ir::verify(&choice.ckks).expect("valid");
-    let counts = cipherloom_plan::WordCounts::new(
-        choice.chain.log_n,
-        choice.special.len() as u32,
-        choice.digit_limbs,
-    );
-    choice.ckks = schedule::run(&crate::pass::hoist::run(&choice.ckks, &counts, u64::MAX));
-    crate::ir::verify(&choice.ckks).expect("scheduled");
     let claims = Claims {
         word_bits: 64,
         toy: true,
         steps: backend::steps(graph),
     };
-    let (data, _) = emit::run(&packed, &choice, claims).unwrap_or_else(|refusal| panic!("{refusal:?}"));
+    let finished = backend::finish(&packed, &mut choice, claims, u64::MAX);
+    let (data, _) = finished.unwrap_or_else(|refusal| panic!("{refusal:?}"));
+    crate::ir::verify(&choice.ckks).expect("scheduled");
     (packed, data)
 }
 
@@ -266,11 +261,29 @@ fn states_are_written_after_they_are_read() {
 }
 
 #[test]
-fn a_loop_that_loses_levels_is_refused() {
+fn a_loop_that_loses_levels_is_refreshed() {
     let source = Source::new("test.loom", logistic(12, 5, "sgd(rate: 1)"));
-    let refusal = compile(&source, &closed_options(8)).expect_err("does not close");
-    assert_eq!(refusal.0[0].code, Code::Carry);
-    assert!(refusal.0[0].remedies[0].contains("bootstrap"), "{refusal:?}");
+    let compiled = compile(&source, &closed_options(8)).unwrap_or_else(|refusal| panic!("{:?}", refusal.0));
+    // The weights and the bias share the one that there is.
+    assert!(!compiled.refreshed.is_empty());
+    let ciphertexts: u32 = compiled.refreshed.iter().map(|refreshed| refreshed.vectors).sum();
+    assert!(ciphertexts <= 2, "{:?}", compiled.refreshed);
+    assert!(compiled.refreshed.iter().all(|refreshed| refreshed.missing() > 0));
+}
+
+#[test]
+fn a_loop_without_ranges_is_refused() {
+    let text = "graph squares {
+        state v: secret [6];
+        train { step { update v = v * v; } }
+        output v;
+    }";
+    let source = Source::new("test.loom", text);
+    let Err(refusal) = compile(&source, &closed_options(8)) else {
+        panic!("a state of any size cannot be refreshed");
+    };
+    assert_eq!(refusal.0[0].code, Code::Range);
+    assert!(refusal.0[0].remedies[0].contains("range"), "{refusal:?}");
 }
 
 /// A vector squared again and again, refreshed after every other time.
