@@ -60,7 +60,7 @@ fn training(tiles: u32, rows: u32, chain: u32) -> Packed {
         vectors.store(weights, tile, zero);
         vectors.store(momentum, tile, zero);
     }
-    vectors.step(0, Some(3));
+    vectors.step(0, Some(3), None);
     let ahead: Vec<Value> = (0..tiles).map(|tile| vectors.state(momentum, tile)).collect();
     let old: Vec<Value> = (0..tiles).map(|tile| vectors.state(weights, tile)).collect();
     let features: Vec<Vec<Value>> = (0..rows)
