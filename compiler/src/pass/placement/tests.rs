@@ -64,7 +64,11 @@ fn training(tiles: u32, rows: u32, chain: u32) -> Packed {
     let ahead: Vec<Value> = (0..tiles).map(|tile| vectors.state(momentum, tile)).collect();
     let old: Vec<Value> = (0..tiles).map(|tile| vectors.state(weights, tile)).collect();
     let features: Vec<Vec<Value>> = (0..rows)
-        .map(|row| (0..tiles).map(|tile| vectors.input(data, row * tiles + tile, None)).collect())
+        .map(|row| {
+            (0..tiles)
+                .map(|tile| vectors.input(data, row * tiles + tile, None))
+                .collect()
+        })
         .collect();
     let mut logits: Option<Value> = None;
     for row in &features {
@@ -80,7 +84,11 @@ fn training(tiles: u32, rows: u32, chain: u32) -> Packed {
     let mut p = logits.expect("there are rows");
     vectors.note_bound(p, 1.0);
     for link in 0..chain {
-        let next = if link % 3 == 2 { vectors.mul_scalar(p, 0.7) } else { vectors.mul(p, p) };
+        let next = if link % 3 == 2 {
+            vectors.mul_scalar(p, 0.7)
+        } else {
+            vectors.mul(p, p)
+        };
         p = vectors.add_scalar(next, 0.125);
         vectors.note_bound(p, 1.25);
     }
@@ -125,7 +133,9 @@ fn count(graph: &Graph) -> usize {
 fn check(before: &Packed, after: &Placement, setting: &Setting) {
     let input = |port: u32, tile: u32, step: Option<i64>| {
         let seed = f64::from(port * 31 + tile * 7) + step.unwrap_or(0) as f64;
-        (0..SLOTS).map(|slot| libm::sin(seed + f64::from(slot))).collect::<Vec<f64>>()
+        (0..SLOTS)
+            .map(|slot| libm::sin(seed + f64::from(slot)))
+            .collect::<Vec<f64>>()
     };
     let found = |graph: &Graph| -> BTreeMap<(u32, u32), Vec<f64>> {
         let outputs = evaluate(graph, input).into_iter();
@@ -150,7 +160,10 @@ fn softmax_regression_is_refreshed_where_it_is_narrow() {
     let placement = run(&packed, SLOTS / 2, &setting).expect("placed");
     check(&packed, &placement, &setting);
     let refreshed = explain(&placement.packed.graph, &setting);
-    assert!(refreshed.iter().all(|refreshed| refreshed.missing() > 0), "{refreshed:?}");
+    assert!(
+        refreshed.iter().all(|refreshed| refreshed.missing() > 0),
+        "{refreshed:?}"
+    );
     // 35 + 5 levels, of which the last bootstrap of the chain leaves some for the gradient; and one state of six tiles.
     let found = count(&placement.packed.graph);
     assert!((8..=10).contains(&found), "{found}");
@@ -170,29 +183,47 @@ fn large_programs_take_seconds() {
     let setting = setting(12);
     let placement = run(&packed, SLOTS / 2, &setting).expect("placed");
     let took = begun.elapsed().as_secs_f64();
-    println!("{} operations, {took:.2} s, exact: {}", packed.graph.walk().len(), placement.exact);
+    println!(
+        "{} operations, {took:.2} s, exact: {}",
+        packed.graph.walk().len(),
+        placement.exact
+    );
     assert!(took < 30.0, "{took} s");
     assert!(!needed(&placement.packed.graph, &setting));
 }
 
-/// A program without a loop that is too deep.
-#[test]
-fn a_deep_line_is_refreshed() {
+/// A program without a loop: twenty squares.
+fn line(bounded: bool) -> Packed {
     let mut vectors = Vectors::new("line", SLOTS);
     let mut x = vectors.input(0, 0, None);
     for _ in 0..20 {
         let square = vectors.mul(x, x);
         x = vectors.add_scalar(square, -0.5);
-        vectors.note_bound(x, 1.0);
+        if bounded {
+            vectors.note_bound(x, 1.0);
+        }
     }
     vectors.output(1, 0, x);
-    let packed = Packed {
+    Packed {
         graph: vectors.graph,
         ports: vec![
-            port("x", PortKind::Input, Some((-1.0, 1.0))),
+            port("x", PortKind::Input, bounded.then_some((-1.0, 1.0))),
             port("y", PortKind::Output, None),
         ],
-    };
+    }
+}
+
+#[test]
+fn what_has_no_bound_is_refused() {
+    let refusal = run(&line(false), SLOTS / 2, &setting(7)).expect_err("of any size");
+    assert_eq!(refusal.code, Code::Range);
+    let refusal = run(&line(true), SLOTS / 2, &setting(0)).expect_err("nothing is left");
+    assert_eq!(refusal.code, Code::Depth);
+}
+
+#[test]
+fn a_deep_line_is_refreshed() {
+    let packed = line(true);
     let setting = setting(7);
     let placement = run(&packed, SLOTS / 2, &setting).expect("placed");
     check(&packed, &placement, &setting);
