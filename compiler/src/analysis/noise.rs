@@ -67,7 +67,7 @@ pub struct Estimate {
     /// Variance of the error of a slot that a mask has made zero; that of the others where there are no such slots.
     pub empty: f64,
     /// The functions that it is inside of.
-    inside: Inside,
+    pub(super) inside: Inside,
 }
 
 /// Most functions around a value: a bootstrap's polynomial in a polynomial in a stage of softmax.
@@ -75,7 +75,7 @@ const MOST_INSIDE: usize = 4;
 
 /// Functions around a value by their numbers, each with the variance that there would be if its argument were exact.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-struct Inside([Option<(i64, f64)>; MOST_INSIDE]);
+pub(super) struct Inside([Option<(i64, f64)>; MOST_INSIDE]);
 
 impl Inside {
     fn of(&self, function: i64) -> Option<f64> {
@@ -115,11 +115,6 @@ impl Estimate {
             spread,
             ..Self::default()
         }
-    }
-
-    /// The same with an error of this variance.
-    pub fn with_variance(self, variance: f64) -> Self {
-        Self { variance, ..self }
     }
 
     /// Mean square of the values.

@@ -25,7 +25,7 @@
 //! [`EXACT_LIMIT`] costs no level: the ciphertext is multiplied by that integer.
 //! Any operation may carry the notes [`NOTES`]. The noise analysis reads `bound`, which no slot that holds an
 //! element exceeds, `argument`, `image` and `slope`, which mark the two ends of a function, `beside`, which marks what that function
-//! takes as exact because its error cancels later, `refreshed` and `refreshes`, which mark those of a bootstrap, and `bias`, the
+//! takes as exact because its error cancels later, `refreshed` and `refreshes`, which mark the two ends of a bootstrap, and `bias`, the
 //! error that is no noise; `pin` fixes the level of a result.
 
 use std::collections::BTreeMap;

@@ -126,3 +126,6 @@ fn refuse(graph: &Graph, bounds: &[Option<f64>], setting: &Setting) -> Diagnosti
         .remedy("use polynomials of lower degree"),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -28,56 +28,51 @@ pub struct Reduced {
     pub states: Vec<i64>,
 }
 
-/// A value with what absorbed values add to it.
-#[derive(Default)]
+/// An operation's result, before equal ones become one node.
 struct Draft {
-    value: Option<Value>,
-    uses: Vec<(usize, u32)>,
+    value: Value,
+    /// What it reads, with levels.
     operands: Vec<(usize, u32)>,
+    /// The one that reads it and the levels that this takes, if there is but one.
+    reader: Reader,
     node: Node,
     /// What it must share with others to be one with them.
     kind: u64,
-    absorbed: bool,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Reader {
+    None,
+    One(usize, u32),
+    Many,
 }
 
 /// Reduces a program; with `any`, values without a bound can be refreshed too.
 pub fn reduce(graph: &Graph, bounds: &[Option<f64>], setting: &Setting, any: bool) -> Reduced {
     let mut states: Vec<i64> = Vec::new();
-    let mut drafts = drafts(graph, bounds, setting, any, &mut states);
-    absorb(&mut drafts);
+    let drafts = absorb(drafts(graph, bounds, setting, any, &mut states));
     let classes = classes(&drafts);
     // Classes in the order of their first members, which is an order of the program.
     let mut nodes: Vec<Node> = Vec::new();
     let mut members: Vec<Vec<Value>> = Vec::new();
     let mut number: BTreeMap<u64, usize> = BTreeMap::new();
-    for (draft, class) in drafts.iter().zip(&classes).filter(|(draft, _)| !draft.absorbed) {
+    for (draft, class) in drafts.iter().zip(&classes) {
         let index = *number.entry(*class).or_insert(nodes.len());
         if index == nodes.len() {
-            nodes.push(Node {
-                uses: Vec::new(),
-                ..draft.node.clone()
-            });
+            nodes.push(draft.node.clone());
             members.push(Vec::new());
         } else {
-            let node = &mut nodes[index];
-            node.work
-                .iter_mut()
-                .zip(&draft.node.work)
-                .for_each(|(sum, own)| *sum += own);
+            let works = nodes[index].work.iter_mut().zip(&draft.node.work);
+            works.for_each(|(sum, own)| *sum += own);
         }
-        members[index].extend(draft.value);
+        members[index].push(draft.value);
+        for &(operand, levels) in &draft.operands {
+            nodes[number[&classes[operand]]].uses.push((index, levels));
+        }
     }
     for (node, members) in nodes.iter_mut().zip(&members) {
         let shared = setting.bootstraps(members.len()) / setting.bootstrap;
         node.refresh = node.refresh.map(|one| one * shared);
-    }
-    for (draft, class) in drafts.iter().zip(&classes).filter(|(draft, _)| !draft.absorbed) {
-        let uses = draft
-            .uses
-            .iter()
-            .map(|&(user, levels)| (number[&classes[user]], levels));
-        let node = &mut nodes[number[class]];
-        node.uses.extend(uses);
         node.uses.sort_unstable();
         node.uses.dedup();
     }
@@ -143,7 +138,9 @@ fn drafts(
             };
         let index = drafts.len();
         let mut draft = Draft {
-            value: Some(result),
+            value: result,
+            operands: Vec::new(),
+            reader: Reader::None,
             node: Node {
                 reads: if op.opcode == Opcode::SlotInput {
                     state()
@@ -157,15 +154,19 @@ fn drafts(
                     .collect(),
                 ..Node::default()
             },
-            ..Draft::default()
+            kind: 0,
         };
-        for operand in op.operands.iter().filter_map(|operand| index_of.get(operand)) {
-            let edge = (*operand, u32::from(takes_level(op)));
+        for &operand in op.operands.iter().filter_map(|operand| index_of.get(operand)) {
+            let edge = (operand, u32::from(takes_level(op)));
             if !draft.operands.contains(&edge) {
                 draft.operands.push(edge);
-                drafts[*operand].uses.push((index, edge.1));
+                let reader = &mut drafts[operand].reader;
+                *reader = match reader {
+                    Reader::None => Reader::One(index, edge.1),
+                    _ => Reader::Many,
+                };
                 if renewed {
-                    let least = &mut drafts[*operand].node.least;
+                    let least = &mut drafts[operand].node.least;
                     *least = (*least).max(Some(setting.floor));
                 }
             }
@@ -192,48 +193,77 @@ fn position_in(closed: Option<&ClosedLoop>, position: usize) -> u8 {
 }
 
 /// Takes values into the one sum that reads them.
-fn absorb(drafts: &mut [Draft]) {
-    for index in 0..drafts.len() {
-        let draft = &drafts[index];
-        let &[(user, 0)] = draft.uses.as_slice() else {
-            continue;
-        };
-        let price = |draft: &Draft| draft.node.refresh.unwrap_or(f64::INFINITY);
-        let plain = draft.node.least.is_none()
-            && draft.node.stores.is_empty()
-            && draft.node.reads.is_none()
-            && !draft.node.renewed
-            && !draft.operands.is_empty();
-        if !plain || drafts[user].node.renewed || price(&drafts[user]) > price(draft) {
-            continue;
-        }
-        let operands = std::mem::take(&mut drafts[index].operands);
-        let work = std::mem::take(&mut drafts[index].node.work);
-        drafts[index].absorbed = true;
-        let kind = drafts[index].kind;
-        let sum = &mut drafts[user];
-        sum.kind = hash(&(sum.kind, kind));
-        sum.operands.retain(|&(operand, _)| operand != index);
-        sum.node
-            .work
-            .iter_mut()
-            .zip(&work)
-            .for_each(|(sum, own)| *sum += own);
-        for edge in operands {
-            if !drafts[user].operands.contains(&edge) {
-                drafts[user].operands.push(edge);
+fn absorb(mut drafts: Vec<Draft>) -> Vec<Draft> {
+    let price = |draft: &Draft| draft.node.refresh.unwrap_or(f64::INFINITY);
+    let into: Vec<Option<usize>> = drafts
+        .iter()
+        .map(|draft| match draft.reader {
+            Reader::One(user, 0) => {
+                let node = &draft.node;
+                let plain = node.least.is_none()
+                    && node.stores.is_empty()
+                    && node.reads.is_none()
+                    && !node.renewed
+                    && !draft.operands.is_empty();
+                let sum = &drafts[user];
+                (plain && !sum.node.renewed && price(sum) <= price(draft)).then_some(user)
             }
-            let uses = &mut drafts[edge.0].uses;
-            uses.retain(|&(other, _)| other != index);
-            if !uses.contains(&(user, edge.1)) {
-                uses.push((user, edge.1));
-            }
+            _ => None,
+        })
+        .collect();
+    // Later ones are in place before those that they read are taken in; what is kept moves up.
+    let mut place = vec![0; drafts.len()];
+    let mut kept = 0;
+    for (index, into) in into.iter().enumerate() {
+        place[index] = kept;
+        kept += usize::from(into.is_none());
+    }
+    for (index, into) in into.iter().enumerate().rev() {
+        if let Some(user) = into {
+            place[index] = place[*user];
         }
     }
+    for (index, into) in into.iter().enumerate() {
+        if let Some(user) = *into {
+            let operands = std::mem::take(&mut drafts[index].operands);
+            let work = std::mem::take(&mut drafts[index].node.work);
+            let kind = drafts[index].kind;
+            let sum = &mut drafts[user];
+            sum.kind = hash(&(sum.kind, kind));
+            sum.operands.extend(operands);
+            sum.node
+                .work
+                .iter_mut()
+                .zip(&work)
+                .for_each(|(sum, own)| *sum += own);
+        }
+    }
+    let kept = drafts
+        .into_iter()
+        .enumerate()
+        .filter(|(index, _)| into[*index].is_none());
+    kept.map(|(index, mut draft)| {
+        draft.operands = draft
+            .operands
+            .iter()
+            .map(|&(operand, levels)| (place[operand], levels))
+            .collect();
+        draft.operands.retain(|&(operand, _)| operand != place[index]);
+        draft.operands.sort_unstable();
+        draft.operands.dedup();
+        draft
+    })
+    .collect()
 }
 
 /// A number for each value, the same for those that play the same part.
 fn classes(drafts: &[Draft]) -> Vec<u64> {
+    let mut users: Vec<Vec<(usize, u32)>> = vec![Vec::new(); drafts.len()];
+    for (index, draft) in drafts.iter().enumerate() {
+        for &(operand, levels) in &draft.operands {
+            users[operand].push((index, levels));
+        }
+    }
     let mut classes: Vec<u64> = drafts
         .iter()
         .map(|draft| hash(&(draft.kind, draft.node.least, &draft.node.stores)))
@@ -245,21 +275,19 @@ fn classes(drafts: &[Draft]) -> Vec<u64> {
         sorted.len()
     };
     let mut count = distinct(&classes);
+    let mut seen: Vec<(u64, u32)> = Vec::new();
     loop {
-        let around = |edges: &[(usize, u32)]| {
-            let mut seen: Vec<(u64, u32)> = edges
-                .iter()
-                .map(|&(node, levels)| (classes[node], levels))
-                .collect();
+        let mut around = |edges: &[(usize, u32)]| {
+            seen.clear();
+            seen.extend(edges.iter().map(|&(node, levels)| (classes[node], levels)));
             seen.sort_unstable();
             seen.dedup();
-            seen
+            hash(&seen)
         };
-        let finer = drafts
-            .iter()
-            .zip(&classes)
-            .map(|(draft, class)| hash(&(class, around(&draft.uses), around(&draft.operands))));
-        let finer: Vec<u64> = finer.collect();
+        let finer = drafts.iter().zip(&users).zip(&classes);
+        let finer: Vec<u64> = finer
+            .map(|((draft, users), class)| hash(&(class, around(users), around(&draft.operands))))
+            .collect();
         let more = distinct(&finer);
         classes = finer;
         if more == count {

@@ -90,7 +90,10 @@ pub fn solve(problem: &Problem) -> Option<Solution> {
         .filter(|&all| all <= MOST_COMBINATIONS);
     match all {
         Some(all) => {
-            for mut number in 0..all {
+            // Where all states lie at one level first: a good one early spares the search of many others.
+            let step: u64 = (0..problem.states as u32).map(|state| choices.pow(state)).sum();
+            let even = (0..choices).map(|level| level * step);
+            for mut number in even.chain(0..all) {
                 let heads = (0..problem.states)
                     .map(|_| {
                         let head = problem.lowest + (number % choices) as u32;
@@ -178,7 +181,8 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Seconds that the worst chain up to each node takes at least, by the level that is asked of it.
+    /// Seconds that the worst chain up to each node takes at least beyond the work at the lowest level, by the level that is
+    /// asked of it.
     fn bounds(&self, heads: &[u32]) -> Vec<Vec<f64>> {
         let problem = self.problem;
         let mut bounds: Vec<Vec<f64>> = Vec::with_capacity(problem.nodes.len());
@@ -196,7 +200,7 @@ impl<'a> Search<'a> {
                         .unwrap_or(f64::INFINITY)
                 });
                 let closed = node.reads.is_none_or(|state| level <= heads[state]);
-                let chain = chain.fold(0.0, f64::max) + node.work[level as usize];
+                let chain = chain.fold(0.0, f64::max) + node.work[level as usize] - node.work[0];
                 if closed { chain } else { f64::INFINITY }
             };
             let refreshed = node
@@ -222,6 +226,8 @@ impl<'a> Search<'a> {
         }];
         let mut live: Vec<usize> = Vec::new();
         let mut exact = true;
+        // What all nodes that are left take at the lowest level.
+        let mut least: f64 = problem.nodes.iter().map(|node| node.work[0]).sum();
         for (index, node) in problem.nodes.iter().enumerate().rev() {
             let own = node
                 .stores
@@ -229,6 +235,7 @@ impl<'a> Search<'a> {
                 .map(|&state| heads[state])
                 .chain(node.least)
                 .max();
+            least -= node.work[0];
             if own.is_none() && self.slots[index].is_none() {
                 continue;
             }
@@ -263,7 +270,7 @@ impl<'a> Search<'a> {
                     let need = self.slots[node].map_or(0, |slot| state.needs[slot]);
                     bounds[node][usize::from(need)]
                 });
-                state.seconds + chains.fold(0.0, f64::max)
+                state.seconds + least + chains.fold(0.0, f64::max)
             };
             let mut keyed: Vec<(f64, State)> = next
                 .into_iter()

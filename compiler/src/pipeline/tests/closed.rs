@@ -266,21 +266,6 @@ fn a_loop_that_loses_levels_is_refreshed() {
     assert!(compiled.refreshed.iter().all(|refreshed| refreshed.missing() > 0));
 }
 
-#[test]
-fn a_loop_without_ranges_is_refused() {
-    let text = "graph squares {
-        state v: secret [6];
-        train { step { update v = v * v; } }
-        output v;
-    }";
-    let source = Source::new("test.loom", text);
-    let Err(refusal) = compile(&source, &closed_options(8)) else {
-        panic!("a state of any size cannot be refreshed");
-    };
-    assert_eq!(refusal.0[0].code, Code::Range);
-    assert!(refusal.0[0].remedies[0].contains("range"), "{refusal:?}");
-}
-
 /// A vector squared again and again, refreshed after every other time.
 fn refresh(initial: &str) -> String {
     format!(
