@@ -27,6 +27,7 @@ memory. The same graph and options give the same plan, byte for byte.
 Examples:
   cipherloom compile spam.loom                        writes spam.plan
   cipherloom compile spam.loom --steps 5 --set batch=512 -o small.plan
+  cipherloom compile head.loom --epochs 20 --steps-per-epoch 15
   cipherloom compile spam.loom --emit tensor          prints the mathematics
   cipherloom compile spam.loom --layouts              lists the layouts that were weighed")]
 pub struct Compile {

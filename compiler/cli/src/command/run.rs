@@ -18,7 +18,7 @@ The outputs are the same, bit for bit, for any number of threads.
 A run with --checkpoint may be interrupted at any time, however that is: with --resume it goes on, and its outputs are \
 the same.
 
-Example:
+Examples:
   cipherloom run spam.plan --keys evaluation.keys --inputs inputs.ct -o outputs.ct --threads 8
   cipherloom run head.plan --keys evaluation.keys --inputs inputs.ct -o outputs.ct --checkpoint saved --resume")]
 pub struct Run {
