@@ -76,12 +76,12 @@ fn any_number_of_threads_gives_the_same_words() {
             key: &galois,
             key_cap: LEVEL,
         };
-        let rotations = |acc, count| RotationSum {
+        let rotations = [rotation; 2];
+        let mut sums = [(&mut *acc, 1), (twice, 2)].map(|(acc, count)| RotationSum {
             acc,
             init: true,
-            rotations: &[rotation; 2][..count],
-        };
-        let mut sums = [rotations(acc, 1), rotations(twice, 2)];
+            rotations: &rotations[..count],
+        });
         switch::rotate_accs(ctx, LEVEL - 1, &mut sums, decomposed).unwrap();
         let terms = [(&acc[..], &plaintext[..]), (twice, &plaintext)];
         let sums = &mut [&mut *sum, other].map(|dst| PlainSum {
