@@ -28,6 +28,7 @@ pub mod transform;
 
 use std::collections::BTreeMap;
 
+use self::transform::EncodedDiagonal;
 use crate::dialect::slot::{Diagonal, NOTES, takes_level};
 use crate::ir::{Attributes, Basis, Builder, CipherType, Graph, OpData, OpId, Opcode, Type, Value};
 use crate::params::Chain;
@@ -94,7 +95,7 @@ struct Lowering<'a> {
     read: BTreeMap<(Value, u32), Value>,
     encoded: BTreeMap<(Value, u64, u32, u64), Value>,
     digits: BTreeMap<Value, Value>,
-    diagonals: BTreeMap<(String, u32, u64), Value>,
+    diagonals: BTreeMap<EncodedDiagonal, Value>,
 }
 
 impl Lowering<'_> {

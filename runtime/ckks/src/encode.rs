@@ -310,7 +310,7 @@ pub(crate) fn power_of_5(exponent: u64, bits: u32) -> u64 {
 
 /// (cos, sin) of 2π·numerator / 2^bits, bits ≥ 3. The angle is brought into [0, π/4] in exact arithmetic first, so that
 /// both parts are correct to the last bit or two.
-pub(crate) fn unit_root(numerator: u64, bits: u32) -> (f64, f64) {
+fn unit_root(numerator: u64, bits: u32) -> (f64, f64) {
     let eighth = 1u64 << (bits - 3);
     let (octant, rest) = (numerator / eighth, numerator % eighth);
     let rest = if octant % 2 == 1 { eighth - rest } else { rest };

@@ -56,14 +56,26 @@ pub fn decompose<W: Word>(
     parallel::for_each_limb(raised, group * limbs * n, |index, raised| {
         let first = index * group;
         digits.raise(ctx, first, raised);
-        for (position, raised) in (first..).zip(raised.chunks_exact_mut(limbs * n)) {
-            digits.begin_transform(ctx, position, raised);
-            for block in 0..ctx.ring.ntt_blocks() {
-                digits.end_transform(ctx, position, block, raised, |_| [&[][..], &[][..]]);
+        let mut rest = raised;
+        let mut index = first * limbs;
+        while let Some((limb, next)) = rest.split_at_mut_checked(n) {
+            let (position, digit) = (index / limbs, index % limbs);
+            match digits.own(ctx, position) {
+                Some((own, words)) if own == digit => limb.copy_from_slice(words),
+                _ => {
+                    let prime = ctx.prime_at(level, position);
+                    ctx.ring.ntt_forward_outer(prime, limb);
+                    for block in 0..ctx.ring.ntt_blocks() {
+                        // The next limb is on its way while this is computed.
+                        let columns = ctx.block(block);
+                        let ahead = [next.get(columns.clone()).unwrap_or(&[]), &[]];
+                        ctx.ring
+                            .ntt_forward_block_ahead(prime, block, &mut limb[columns], ahead);
+                    }
+                }
             }
-            if let Some((digit, own)) = digits.own(ctx, position) {
-                raised[digit * n..(digit + 1) * n].copy_from_slice(own);
-            }
+            index += 1;
+            rest = next;
         }
     });
     Ok(())

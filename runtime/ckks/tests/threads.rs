@@ -77,12 +77,11 @@ fn any_number_of_threads_gives_the_same_words() {
             key_cap: LEVEL,
         };
         let rotations = [rotation; 2];
-        let sums_of = |acc, count| RotationSum {
+        let mut sums = [(&mut *acc, 1), (twice, 2)].map(|(acc, count)| RotationSum {
             acc,
             init: true,
             rotations: &rotations[..count],
-        };
-        let mut sums = [sums_of(&mut *acc, 1), sums_of(twice, 2)];
+        });
         switch::rotate_accs(ctx, LEVEL - 1, &mut sums, decomposed).unwrap();
         let terms = [(&acc[..], &plaintext[..]), (twice, &plaintext)];
         let sums = &mut [&mut *sum, other].map(|dst| PlainSum {

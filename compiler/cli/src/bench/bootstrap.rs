@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use chacha20::ChaCha20Rng;
+use chacha20::rand_core::{Rng, SeedableRng};
 use cipherloom_compiler::params::search::Choice;
 use cipherloom_compiler::params::{BootstrapSet, Bootstrapping, SETS};
 use cipherloom_compiler::pipeline::study::{Study, search_parameters};
@@ -231,10 +233,12 @@ impl Prepared {
         } else {
             &[("x", "y")]
         };
-        let mut numbers = Numbers(7);
+        let mut rng = ChaCha20Rng::from_seed([7; 32]);
+        // In [−1, 1).
+        let mut number = || rng.next_u32().cast_signed() as f64 / 2f64.powi(31);
         let mut data = Data::new();
         for (input, _) in parts {
-            let values = (0..shape.iter().product()).map(|_| numbers.next()).collect();
+            let values = (0..shape.iter().product()).map(|_| number()).collect();
             data.insert((*input).to_owned(), Tensor::new(shape.clone(), values)?);
         }
         let inputs = encrypt_inputs(&plan, &secret, &data, &mut Silent)?;
@@ -458,18 +462,4 @@ fn plaintext_bytes(plan: &Plan<'_>) -> u64 {
         .filter_map(|instruction| plan.buffer(instruction.dst as usize))
         .map(|buffer| buffer.words * words)
         .sum()
-}
-
-/// Reproducible numbers in [−1, 1).
-struct Numbers(u64);
-
-impl Numbers {
-    fn next(&mut self) -> f64 {
-        // SplitMix64 (Steele, Lea and Flood, 2014).
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        2.0 * ((z ^ (z >> 31)) >> 11) as f64 / (1u64 << 53) as f64 - 1.0
-    }
 }

@@ -12,18 +12,18 @@ impl Lowering<'_> {
     }
 
     pub(super) fn rescale(&mut self, value: Value) -> Value {
+        let lower = Type::Cipher(self.rescaled(value));
+        self.push(Opcode::CkksRescale, &[value], Attributes::new(), lower)
+    }
+
+    /// The type of a value once it is divided by its last prime.
+    pub(super) fn rescaled(&self, value: Value) -> CipherType {
         let ty = self.cipher(value);
-        let scale = ty.scale / self.chain.q[ty.level as usize] as f64;
-        self.push(
-            Opcode::CkksRescale,
-            &[value],
-            Attributes::new(),
-            Type::Cipher(CipherType {
-                level: ty.level - 1,
-                scale,
-                ..ty
-            }),
-        )
+        CipherType {
+            level: ty.level - 1,
+            scale: ty.scale / self.chain.q[ty.level as usize] as f64,
+            ..ty
+        }
     }
 
     pub(super) fn mul_scalar(&mut self, value: Value, factors: Vec<f64>, scale: f64) -> Value {

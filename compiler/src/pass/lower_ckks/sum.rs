@@ -231,18 +231,10 @@ impl Lowering<'_> {
     }
 
     fn relinearize_rescale(&mut self, sum: Value) -> Value {
-        let ty = self.cipher(sum);
-        let lower = CipherType {
+        let lower = Type::Cipher(CipherType {
             degree: 1,
-            level: ty.level - 1,
-            scale: ty.scale / self.chain.q[ty.level as usize] as f64,
-            ..ty
-        };
-        self.push(
-            Opcode::CkksRelinearizeRescale,
-            &[sum],
-            Attributes::new(),
-            Type::Cipher(lower),
-        )
+            ..self.rescaled(sum)
+        });
+        self.push(Opcode::CkksRelinearizeRescale, &[sum], Attributes::new(), lower)
     }
 }

@@ -10,6 +10,9 @@ use super::Lowering;
 use crate::dialect::slot::{Contents, Diagonal};
 use crate::ir::{Attribute, Attributes, Basis, Builder, CipherType, Opcode, PlainType, Type, Value};
 
+/// Which stages (their factor in bits), which diagonal and how far it is turned, the level, and the scale in bits.
+pub(super) type EncodedDiagonal = ((u32, u32, u32, bool, u64), i64, i64, u32, u64);
+
 /// What a giant step costs in baby steps: a mod-down, a decomposition and a product with a key for the last of these.
 const GIANT_STEP: f64 = 3.5;
 
@@ -83,7 +86,7 @@ impl Lowering<'_> {
                     Type::Cipher(raised.clone()),
                 )
             } else {
-                self.rotate_acc(digits, baby * stride, None, &raised)
+                self.rotate_acc(digits, self.by(baby * stride), None, &raised)
             };
             rotated.insert(baby, value);
         }
@@ -138,7 +141,7 @@ impl Lowering<'_> {
                 }),
             );
             let digits = self.decompose(lowered);
-            total = Some(self.rotate_acc(digits, giant * stride, total, &product));
+            total = Some(self.rotate_acc(digits, self.by(giant * stride), total, &product));
         }
         let Some(total) = total else {
             unreachable!("a transform has diagonals")
@@ -146,56 +149,41 @@ impl Lowering<'_> {
         self.mod_down_rescale(total)
     }
 
-    /// The digits of a ciphertext, for this use alone.
-    fn decompose(&mut self, x: Value) -> Value {
-        let ty = self.cipher(x);
-        let digits = Type::Digits {
-            level: ty.level,
-            scale: ty.scale,
-        };
-        self.push(Opcode::CkksDecompose, &[x], Attributes::new(), digits)
-    }
-
-    fn rotate_acc(&mut self, digits: Value, by: i64, sum: Option<Value>, ty: &CipherType) -> Value {
-        let operands: Vec<Value> = [digits].into_iter().chain(sum).collect();
+    /// The attributes of a rotation by this much.
+    fn by(&self, by: i64) -> Attributes {
         let slots = 1i64 << (self.chain.log_n - 1);
-        let attributes = Builder::attributes([("by", Attribute::Int(by.rem_euclid(slots)))]);
-        self.push(
-            Opcode::CkksRotateAcc,
-            &operands,
-            attributes,
-            Type::Cipher(ty.clone()),
-        )
+        Builder::attributes([("by", Attribute::Int(by.rem_euclid(slots)))])
     }
 
     fn mod_down_rescale(&mut self, sum: Value) -> Value {
-        let ty = self.cipher(sum);
-        let lowered = CipherType {
-            level: ty.level - 1,
-            scale: ty.scale / self.chain.q[ty.level as usize] as f64,
+        let lowered = Type::Cipher(CipherType {
             basis: Basis::Q,
-            ..ty
-        };
-        self.push(
-            Opcode::CkksModDownRescale,
-            &[sum],
-            Attributes::new(),
-            Type::Cipher(lowered),
-        )
+            ..self.rescaled(sum)
+        });
+        self.push(Opcode::CkksModDownRescale, &[sum], Attributes::new(), lowered)
     }
 
     fn encode_diagonal(&mut self, diagonal: Diagonal, level: u32, scale: f64) -> Value {
+        // One plaintext serves every bootstrap.
+        let Diagonal {
+            log_slots,
+            first,
+            last,
+            inverse,
+            factor,
+            ..
+        } = diagonal;
+        let stages = (log_slots, first, last, inverse, factor.to_bits());
+        let key = (stages, diagonal.diagonal, diagonal.shift, level, scale.to_bits());
+        if let Some(&encoded) = self.diagonals.get(&key) {
+            return encoded;
+        }
         let ty = Type::Plain(PlainType {
             level,
             scale,
             basis: Basis::Qp,
         });
         let attributes = Contents::Diagonal(diagonal).attributes();
-        // One plaintext serves every bootstrap.
-        let key = (format!("{diagonal:?}"), level, scale.to_bits());
-        if let Some(&encoded) = self.diagonals.get(&key) {
-            return encoded;
-        }
         let encoded = self.push(Opcode::CkksEncode, &[], attributes, ty);
         self.diagonals.insert(key, encoded);
         encoded
