@@ -15,6 +15,7 @@ use crate::source::Source;
 
 mod closed;
 mod composites;
+mod devices;
 
 /// The program of the README, smaller.
 fn logistic(batch: u32, features: u32, optimiser: &str) -> String {

@@ -27,6 +27,7 @@ memory. The same graph and options give the same plan, byte for byte.
 Examples:
   cipherloom compile spam.loom                        writes spam.plan
   cipherloom compile spam.loom --steps 5 --set batch=512 -o small.plan
+  cipherloom compile score.loom --target cortex-m4    fits it into 192 KiB, or says what is missing
   cipherloom compile spam.loom --emit tensor          prints the mathematics
   cipherloom compile spam.loom --layouts              lists the layouts that were weighed")]
 pub struct Compile {
