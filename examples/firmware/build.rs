@@ -1,10 +1,11 @@
 //! Makes a memory map for each program, and constants and tables of the plan that is embedded.
 
 use cipherloom_runtime::ckks::stream::{Slots, Ternary, fill_factors, fill_roots};
-use cipherloom_runtime::ckks::{Context, Encoder};
+use cipherloom_runtime::ckks::{Basis, Context, Encoder};
 use cipherloom_runtime::exec::{Memory, context_parameters};
-use cipherloom_runtime::plan::Plan;
+use cipherloom_runtime::plan::{self, Op, Plan};
 use cipherloom_runtime::ring::pack::packed_bytes;
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
@@ -64,21 +65,20 @@ _stack_end = ORIGIN(STACK);
 }
 
 /// Most bytes of data that each program has.
-fn data_bytes(plan: &Plan<'_>) -> [(&'static str, usize); 5] {
+fn data_bytes(plan: &Plan<'_>) -> [(&'static str, usize); 6] {
     let parameters = plan.parameters();
     let log_n = u32::from(parameters.log_n());
     let memory = Memory::of::<u32>(plan).expect("the plan's memory fits this machine");
     let generated = |words: usize| if cfg!(feature = "generated-tables") { 4 * words } else { 0 };
     let client = 4 * (Slots::memory_words(log_n) + Ternary::memory_words(log_n))
         + generated((parameters.q().iter().count() + 1) << log_n);
-    let executor = 4 * memory.least_arena_words
-        + 8 * memory.slot_f64s
-        + generated(memory.context_words + 2 * memory.encoder_f64s);
+    let executor = 4 * memory.least_arena_words + generated(memory.context_words);
     [
         ("encrypt-symmetric", client + HASHING),
         ("encrypt-public", client + HASHING),
         ("infer", executor + HASHING),
         ("provoked", HASHING),
+        ("operations", executor + (56 << log_n) + HASHING),
         ("decrypt", client + 2 * limb_bytes(plan) + LITTLE),
     ]
 }
@@ -105,11 +105,10 @@ fn embedded(plan: &Plan<'_>, path: &Path, key: &Path) -> String {
     let memory = Memory::of::<u32>(plan).expect("the plan's memory fits this machine");
     let mut tables = vec![0u32; memory.context_words];
     let parameters = context_parameters(plan).expect("the plan's parameters are right");
-    Context::new(parameters, &mut tables).expect("the plan is for words of 32 bits");
-    let mut encoder = vec![0.0; memory.encoder_f64s];
-    Encoder::new(log_n, &mut encoder).expect("the plan's ring degree is in range");
-    // The executor's slots are 2^LOG_N numbers.
-    assert_eq!(memory.slot_f64s, 1 << log_n);
+    let context = Context::new(parameters, &mut tables).expect("the plan is for words of 32 bits");
+    let mut encoder_table = vec![0.0; memory.encoder_f64s];
+    let encoder = Encoder::new(log_n, &mut encoder_table).expect("the plan's ring degree is in range");
+    let encoded = encoded(plan, &context, &encoder);
 
     let mut text = String::new();
     let mut line = |declaration: String| writeln!(text, "{declaration}").expect("a string grows");
@@ -135,8 +134,45 @@ fn embedded(plan: &Plan<'_>, path: &Path, key: &Path) -> String {
         memory.least_arena_words
     ));
     line(format!("static TABLES: [u32; {}] = {tables:?};", tables.len()));
-    line(format!("static ENCODER: [f64; {}] = {encoder:?};", encoder.len()));
+    line(format!(
+        "static ENCODER: [f64; {}] = {encoder_table:?};",
+        encoder_table.len()
+    ));
+    line(format!(
+        "/// Index, level and basis (qp?) of each constant that is encoded, and its limbs.\n\
+         static ENCODED: [(usize, u8, bool, &[u32]); {}] = [",
+        encoded.len()
+    ));
+    for (constant, level, qp, limbs) in &encoded {
+        line(format!("    ({constant}, {level}, {qp}, &{limbs:?}),"));
+    }
+    line("];".into());
     line(format!("static ROOTS: [u32; {}] = {roots:?};", roots.len()));
     line(format!("static FACTORS: [i32; {}] = {factors:?};", factors.len()));
     text
+}
+
+/// The constants of the plan as the instructions want them: index, level, whether in basis qp, and limbs.
+fn encoded(plan: &Plan<'_>, context: &Context<'_, u32>, encoder: &Encoder<'_>) -> Vec<(u32, u8, bool, Vec<u32>)> {
+    let slots = encoder.slots();
+    let mut wanted = BTreeSet::new();
+    for instruction in plan.instructions().filter(|instruction| instruction.op == Op::Encode) {
+        wanted.insert((instruction.a, instruction.level, instruction.basis() == plan::Basis::Qp));
+    }
+    let encode = |(index, level, qp): (u32, u8, bool)| {
+        let constant = plan.constant(index as usize).expect("a parsed plan has its constants");
+        let mut values = vec![0.0; 2 * slots];
+        let (re, im) = values.split_at_mut(slots);
+        constant.fill(re, im);
+        let (basis, words) = match qp {
+            true => (Basis::Qp, context.parameters.qp_words(level.into(), 0)),
+            false => (Basis::Q, context.parameters.plaintext_words(level.into())),
+        };
+        let mut limbs = vec![0; words];
+        encoder
+            .encode_in_place(context, &mut values, constant.scale(), level.into(), basis, &mut limbs)
+            .expect("the compiler made constants that can be encoded");
+        (index, level, qp, limbs)
+    };
+    wanted.into_iter().map(encode).collect()
 }

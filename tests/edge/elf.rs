@@ -2,6 +2,36 @@
 
 use std::collections::BTreeMap;
 
+/// Parts of the names of functions that may divide 64-bit numbers: they prepare or report, and none is a loop over
+/// coefficients.
+const MAY_DIVIDE: [&str; 8] = [
+    "Prime",
+    "Modulus",
+    "Parameters",
+    "cipherloom_plan",
+    "Meter",
+    "Display",
+    "div",
+    "5infer",
+];
+/// Routines that divide them.
+const DIVISIONS: [&str; 5] = [
+    "__aeabi_uldivmod",
+    "__aeabi_ldivmod",
+    "__udivti3",
+    "__umodti3",
+    "__divti3",
+];
+/// Parts of the names of what only programs with an allocator have.
+const ALLOCATORS: [&str; 6] = [
+    "__rust_alloc",
+    "__rg_",
+    "__rdl_",
+    "malloc",
+    "GlobalAlloc",
+    "5alloc5alloc",
+];
+
 /// Functions and other symbols of a program.
 pub struct Program {
     bytes: Vec<u8>,
@@ -10,7 +40,7 @@ pub struct Program {
     /// Name by address, and length.
     functions: BTreeMap<u32, (String, u32)>,
     /// Names of all symbols.
-    pub symbols: Vec<String>,
+    symbols: Vec<String>,
 }
 
 impl Program {
@@ -63,8 +93,24 @@ impl Program {
         }
     }
 
+    /// What a program without allocator, whose loops do not divide 64-bit numbers, must not have.
+    pub fn problems(&self) -> Vec<String> {
+        let allocates = |symbol: &&String| ALLOCATORS.iter().any(|part| symbol.contains(part));
+        let allocators = self.symbols.iter().filter(allocates);
+        let mut problems: Vec<String> = allocators.map(|symbol| format!("allocator: {symbol}")).collect();
+        let dividing = self.callers(|symbol| DIVISIONS.contains(&symbol));
+        if dividing.is_empty() {
+            problems.push("no division at all, though moduli are prepared somewhere".to_owned());
+        }
+        let loops = dividing
+            .into_iter()
+            .filter(|caller| !MAY_DIVIDE.iter().any(|part| caller.contains(part)));
+        problems.extend(loops.map(|caller| format!("division: {caller}")));
+        problems
+    }
+
     /// The functions that call, or jump to, one whose name `callee` accepts.
-    pub fn callers(&self, callee: impl Fn(&str) -> bool) -> Vec<&str> {
+    fn callers(&self, callee: impl Fn(&str) -> bool) -> Vec<&str> {
         let wanted = |address: u32| self.functions.get(&address).is_some_and(|(name, _)| callee(name));
         let calls = |&(&start, (_, length)): &(&u32, &(String, u32))| {
             let code = self.code(start, *length as usize);

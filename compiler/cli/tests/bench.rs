@@ -133,17 +133,21 @@ fn a_measured_cost_table_changes_the_prediction() {
     );
 
     let linear = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/linear/linear.loom");
-    let seconds = |costs: &str| {
+    let seconds = |machine: &str| {
         let graph = linear.display();
         let toy = "--steps 2 --log-n 10 --insecure-toy --json";
-        let text = cipherloom(folder.path(), &format!("inspect {graph} {toy} --costs {costs}"));
+        let text = cipherloom(folder.path(), &format!("inspect {graph} {toy} {machine}"));
         let report: Value = serde_json::from_str(&text).unwrap();
         let predictions = report["predictions"].as_array().unwrap();
         assert_eq!(predictions.len(), 2);
         assert_eq!(predictions[1]["seconds"], report["seconds"]);
         number(&predictions[0], "seconds")
     };
-    let (shipped, portable, here) = (seconds("avx512"), seconds("portable"), seconds("here.json"));
+    let (shipped, portable, here) = (
+        seconds("--target server-avx512"),
+        seconds("--target server-portable"),
+        seconds("--costs here.json"),
+    );
     assert!(0.0 < shipped && shipped < portable, "{shipped} s, {portable} s");
     assert!(here > 0.0 && here != shipped && here != portable, "{here} s");
 

@@ -11,7 +11,7 @@ use crate::target::{DEVICES, Device, Footprint, Part, Role, Tables};
 /// Ring degrees that small machines have memory for.
 const SMALL_RINGS: std::ops::RangeInclusive<u32> = 10..=13;
 /// Fewer steps that are tried, so that a hopeless program is refused soon.
-const STEPS_TRIED: u32 = 4;
+const STEPS_TRIED: usize = 4;
 
 /// Compiles for a device: the fastest plan where it fits, else the first of another ring degree, unless one is asked for.
 pub(super) fn compile(
@@ -32,28 +32,25 @@ pub(super) fn compile(
             ..options.clone()
         })
     };
-    let fitting = SMALL_RINGS.filter_map(|log_n| {
-        let compiled = at(log_n).filter(|compiled| too_large(compiled, device).is_none());
-        compiled.map(|compiled| (log_n, compiled))
-    });
-    let mut fitting = fitting.take(1);
-    if options.log_n.is_none()
-        && let Some((_, compiled)) = fitting.next()
-    {
-        return Ok(compiled);
-    }
-    let ring = fitting
-        .next()
-        .map(|(log_n, _)| format!("--log-n {log_n}: it fits"));
-    let fewer = (1..compiled.steps).rev().take(STEPS_TRIED as usize);
-    let steps = fewer.into_iter().find_map(|steps| {
+    let serves = |other: &Compiled| {
+        too_large(other, device).is_none() && (is_precise(other) || !is_precise(&compiled))
+    };
+    let mut smaller = SMALL_RINGS.filter_map(|log_n| Some((log_n, at(log_n).filter(serves)?)));
+    let ring = match (smaller.next(), options.log_n) {
+        (Some((_, compiled)), None) => return Ok(compiled),
+        (Some((log_n, _)), Some(_)) => Some(format!("--log-n {log_n}: it fits")),
+        (None, _) => None,
+    };
+    let mut fewer = (1..compiled.steps).rev().take(STEPS_TRIED);
+    let steps = fewer.find(|&steps| {
+        let steps = Some(steps);
         let fewer = with(Options {
-            steps: Some(steps),
+            steps,
             ..options.clone()
-        })?;
-        let fits = too_large(&fewer, device).is_none();
-        fits.then(|| format!("--steps {steps}: they fit"))
+        });
+        fewer.is_some_and(|fewer| serves(&fewer))
     });
+    let steps = steps.map(|steps| format!("--steps {steps}: as many fit"));
     let larger = DEVICES.iter().find(|larger| footprint.fits(larger));
     let larger = larger.map(|larger| {
         format!(
@@ -71,6 +68,14 @@ pub(super) fn compile(
             options.word_bits
         ));
     Err(refusal.into())
+}
+
+fn is_precise(compiled: &Compiled) -> bool {
+    !compiled
+        .warnings
+        .0
+        .iter()
+        .any(|warning| warning.code == Code::Precision)
 }
 
 /// What executing the plan takes, if the device does not have it.

@@ -17,6 +17,7 @@ use crate::source::Source;
 
 mod closed;
 mod composites;
+mod devices;
 mod matrices;
 
 /// The program of the README, smaller.

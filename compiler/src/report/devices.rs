@@ -28,7 +28,7 @@ pub struct ProgramReport {
     pub footprint: Footprint,
     /// Bytes of memory, the deepest stack included.
     pub ram_bytes: u64,
-    /// Bytes of flash, code within some thousand bytes.
+    /// Bytes of flash, within two in a hundred.
     pub flash_bytes: u64,
     /// Whether the device has as much.
     pub fits: bool,

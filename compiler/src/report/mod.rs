@@ -123,10 +123,11 @@ impl Report {
         self.device = target.device.map(|device| device.name);
         let asked = on(target.threads);
         (self.seconds, self.seconds_per_step) = (asked.seconds, asked.seconds_per_step);
-        self.predictions = vec![on(1), on(2)];
-        if target.threads > 2 {
-            self.predictions.push(asked);
-        }
+        self.predictions = match target.threads {
+            1 if target.device.is_some() => vec![asked],
+            1 | 2 => vec![on(1), on(2)],
+            _ => vec![on(1), on(2), asked],
+        };
     }
 
     /// Number of instructions of the plan.

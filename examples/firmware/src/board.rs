@@ -89,7 +89,7 @@ impl Drop for File {
 }
 
 /// The debugger's standard output.
-struct Output(File);
+pub struct Output(File);
 
 impl Write for Output {
     fn write_str(&mut self, text: &str) -> fmt::Result {
@@ -98,7 +98,8 @@ impl Write for Output {
     }
 }
 
-fn output() -> Output {
+/// Opens it.
+pub fn output() -> Output {
     Output(File::with_mode(":tt\0", 4))
 }
 
@@ -183,16 +184,27 @@ impl Meter {
         Self { peripherals }
     }
 
-    /// Prints one line of JSON and ends the program. The debugger's command line is the name of the machine and the
-    /// millionths of a second that it counts as one tick, in thousandths: an emulator that counts an instruction as a nanosecond
-    /// makes instructions of the ticks.
+    /// Instructions since the start, on an emulator that counts each as a nanosecond. The debugger's command line is the name of
+    /// the machine, and how many ticks its clock has in a microsecond.
+    pub fn instructions(&self) -> u64 {
+        let (wraps, elapsed) = loop {
+            let wraps = WRAPS.load(Ordering::Relaxed);
+            let elapsed = RELOAD - cortex_m::peripheral::SYST::get_current();
+            if wraps == WRAPS.load(Ordering::Relaxed) {
+                break (wraps, elapsed);
+            }
+        };
+        let ticks = u64::from(wraps) * u64::from(RELOAD + 1) + u64::from(elapsed);
+        let (_, megahertz) = command_line(&mut [0; 64]);
+        ticks * 1000 / megahertz
+    }
+
+    /// Prints one line of JSON and ends the program.
     pub fn report(mut self, program: &str) -> ! {
         self.peripherals.SYST.disable_counter();
-        let elapsed = RELOAD - cortex_m::peripheral::SYST::get_current();
-        let ticks = u64::from(WRAPS.load(Ordering::Relaxed)) * u64::from(RELOAD + 1) + u64::from(elapsed);
+        let instructions = self.instructions();
         let mut line = [0; 64];
-        let (machine, megahertz) = command_line(&mut line);
-        let instructions = ticks * 1000 / megahertz;
+        let (machine, _) = command_line(&mut line);
         let Use { flash, data, stack } = Use::now();
         let _ = writeln!(
             output(),

@@ -2,8 +2,8 @@
 
 use cipherloom_runtime::ckks::stream::{Client, Factors, Roots, fill_factors, fill_roots};
 use cipherloom_runtime::ckks::{Context, Encoder};
-use cipherloom_runtime::exec::context_parameters;
-use cipherloom_runtime::plan::Plan;
+use cipherloom_runtime::exec::{Keys, context_parameters};
+use cipherloom_runtime::plan::{Basis, Plan};
 
 use crate::board::need;
 use crate::zeroed;
@@ -77,12 +77,26 @@ pub fn context(plan: &Plan<'_>) -> Context<'static, u32> {
     need(context, "the tables are of another plan")
 }
 
-/// The encoder of the plan's constants, for the executor.
+/// The encoder that the executor asks for, and does not need as long as all constants are encoded: its table is in flash.
 #[inline(never)]
 pub fn encoder() -> Encoder<'static> {
-    let encoder = match Tables::POLICY {
-        Tables::Generated => Encoder::new(LOG_N, zeroed!(f64; ENCODER.len())),
-        _ => Encoder::with_table(LOG_N, &ENCODER),
-    };
+    let encoder = Encoder::with_table(LOG_N, &ENCODER);
     need(encoder, "the tables are of another plan")
+}
+
+/// What the executor finds in flash beside the plan: its constants, encoded; and no switching keys.
+pub struct Encoded;
+
+impl Keys<u32> for Encoded {
+    fn key(&self, _: usize) -> Option<&[u32]> {
+        None
+    }
+
+    fn constant(&self, index: usize, level: u8, basis: Basis) -> Option<&[u32]> {
+        let wanted = (index, level, basis == Basis::Qp);
+        let found = ENCODED
+            .iter()
+            .find(|(index, level, qp, _)| (*index, *level, *qp) == wanted);
+        found.map(|(.., limbs)| *limbs)
+    }
 }

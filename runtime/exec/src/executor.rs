@@ -63,7 +63,7 @@ enum Pause {
 
 impl<'a, W: Word, K: Keys<W>> Executor<'a, W, K> {
     /// Starts a plan at its beginning, with `arena` and `slots` of at least the (least) sizes in [`Memory`], whatever
-    /// they hold.
+    /// they hold. Slots are needed only where a constant has to be encoded.
     pub fn new(
         plan: &'a Plan<'a>,
         context: &'a Context<'a, W>,
@@ -93,7 +93,11 @@ impl<'a, W: Word, K: Keys<W>> Executor<'a, W, K> {
             needed: least as u64,
             given,
         })?;
-        if slots.len() < memory.slot_f64s {
+        let encodes = |instruction: Instruction| {
+            let Instruction { op, level, a, .. } = instruction;
+            op == Op::Encode && keys.constant(a as usize, level, instruction.basis()).is_none()
+        };
+        if slots.len() < memory.slot_f64s && plan.instructions().any(encodes) {
             let (needed, given) = (memory.slot_f64s as u64, slots.len());
             return Err(ExecError::Memory {
                 what: "slots",

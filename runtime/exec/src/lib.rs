@@ -44,11 +44,17 @@ pub use executor::{Executor, Options};
 pub use memory::{Memory, context_parameters};
 pub use snapshot::Snapshot;
 
-/// Where the executor finds switching keys.
+/// Where the executor finds switching keys, and constants that were encoded before.
 pub trait Keys<W> {
     /// The key at `index` of the plan's key table, expanded: as many words as
     /// [`WordCounts::key`](cipherloom_plan::WordCounts::key) says.
     fn key(&self, index: usize) -> Option<&[W]>;
+
+    /// Constant `index` of the plan, encoded at a level and in a basis, if that was done before the run: the polynomial that
+    /// [`Encoder::encode_in_place`](cipherloom_ckks::Encoder::encode_in_place) makes of it. Who has all of them needs no slots.
+    fn constant(&self, _index: usize, _level: u8, _basis: cipherloom_plan::Basis) -> Option<&[W]> {
+        None
+    }
 }
 
 /// No keys at all, for plans that never switch one.

@@ -4,7 +4,7 @@
 mod common;
 
 use cipherloom_ckks::{Basis, Context, Parameters, scratch};
-use cipherloom_exec::{Event, ExecError, Executor, Fault, Memory, Options};
+use cipherloom_exec::{Event, ExecError, Executor, Fault, Keys, Memory, Options};
 use cipherloom_plan::data::*;
 use cipherloom_plan::{Instruction, Op, Plan, WordCounts};
 use cipherloom_ring::automorphism::galois_element;
@@ -183,6 +183,19 @@ fn inputs_that_are_not_reduced_are_refused() {
     .unwrap();
 }
 
+/// Claims to have every constant encoded.
+struct Encoded;
+
+impl Keys<u64> for Encoded {
+    fn key(&self, _: usize) -> Option<&[u64]> {
+        None
+    }
+
+    fn constant(&self, _: usize, _: u8, _: cipherloom_plan::Basis) -> Option<&[u64]> {
+        Some(&[])
+    }
+}
+
 #[test]
 fn short_memory_and_other_parameters_are_refused() {
     let bytes = varied().bytes();
@@ -214,6 +227,10 @@ fn short_memory_and_other_parameters_are_refused() {
             matches!(short, ExecError::Memory { what: "slots", .. }),
             "{short}"
         );
+        let mut arena = vec![0; memory.arena_words];
+        let (context, encoder) = (client.context, client.encoder);
+        let encoded = Executor::new(plan, context, encoder, &mut arena, &mut [], &Encoded, ALLOW_TOY);
+        assert!(encoded.is_ok(), "who has every constant encoded needs no slots");
 
         let other = Plan::parse(&other).unwrap();
         let mut arena = vec![0; memory.arena_words];

@@ -28,6 +28,7 @@ Examples:
   cipherloom compile spam.loom                        writes spam.plan
   cipherloom compile spam.loom --steps 5 --set batch=512 -o small.plan
   cipherloom compile head.loom --epochs 20 --steps-per-epoch 15
+  cipherloom compile score.loom --target cortex-m4    fits it into 192 KiB, or says what is missing
   cipherloom compile spam.loom --emit tensor          prints the mathematics
   cipherloom compile spam.loom --layouts              lists the layouts that were weighed")]
 pub struct Compile {

@@ -17,11 +17,13 @@ use crate::ui::{Ui, say};
 The report is made from the plan's bytes alone: parameters and security, what happens at which level, keys, memory \
 and what makes its peak, predicted time and precision. A plan knows places in its source as byte offsets; give \
 --source to see lines. For a .loom file, the graph is compiled first. Times are predicted for the machine of \
---costs, whatever machine the plan was compiled for.
+--target or --costs, whatever machine the plan was compiled for. With a microcontroller as --target, the report says what \
+each program of examples/firmware takes there, to the byte.
 
 Examples:
   cipherloom inspect spam.plan --source spam.loom
   cipherloom inspect spam.loom --steps 3 --layouts
+  cipherloom inspect score.plan --target cortex-m4
   cipherloom inspect spam.plan --all | less")]
 pub struct Inspect {
     /// A plan, or a graph (.loom) to compile and inspect

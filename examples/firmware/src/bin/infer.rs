@@ -1,10 +1,11 @@
-//! Executes the plan on encrypted inputs, in the memory that the plan asks for; no key is needed, and none is there.
+//! Executes the plan on encrypted inputs, in the memory that the plan asks for; its constants are in flash, encoded. No key is
+//! needed, and none is there.
 #![no_std]
 #![no_main]
 
 use cipherloom_firmware::board::{Meter, need};
 use cipherloom_firmware::container::{self, Form, Kind, Reader, Writer};
-use cipherloom_firmware::embedded::{self, ARENA_WORDS, LOG_N};
+use cipherloom_firmware::embedded::{self, ARENA_WORDS, Encoded, LOG_N};
 use cipherloom_firmware::zeroed;
 use cipherloom_runtime::ckks::encrypt::expand_c1;
 use cipherloom_runtime::ckks::{Context, Encoder};
@@ -28,12 +29,11 @@ fn main() -> ! {
 #[inline(never)]
 fn run(meter: Meter, plan: &Plan<'_>, context: &Context<'_, u32>) -> ! {
     let arena = zeroed!(u32; ARENA_WORDS);
-    let slots = zeroed!(f64; 1 << LOG_N);
 
     let encoder = embedded::encoder();
     let input = container::only_port(plan, PortKind::Input);
     let reveal = container::only_port(plan, PortKind::Reveal);
-    let mut executor = start(plan, context, &encoder, arena, slots);
+    let mut executor = start(plan, context, &encoder, arena);
 
     let limbs_bytes = |level: u8| {
         let limb = |prime| packed_bytes(1 << LOG_N, context.ring.modulus(prime).bits());
@@ -88,14 +88,13 @@ fn start<'a>(
     context: &'a Context<'a, u32>,
     encoder: &'a Encoder<'a>,
     arena: &'a mut [u32],
-    slots: &'a mut [f64],
-) -> Executor<'a, u32, ()> {
+) -> Executor<'a, u32, Encoded> {
     // The compiler verified the plan that is in flash, and its hash was checked.
     let options = Options {
         allow_toy: false,
         verified: true,
     };
-    let executor = Executor::new(plan, context, encoder, arena, slots, &(), options);
+    let executor = Executor::new(plan, context, encoder, arena, &mut [], &Encoded, options);
     need(executor, "the memory is for another plan")
 }
 

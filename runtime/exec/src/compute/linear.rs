@@ -14,6 +14,14 @@ impl<W: Word, K: Keys<W>> Machine<'_, W, K> {
         let Instruction { level, dst, a, .. } = instruction;
         let basis = basis(instruction);
         let range = self.value(dst, usize::from(level), 0, basis)?;
+        if let Some(encoded) = self.keys.constant(a as usize, level, instruction.basis()) {
+            let dst = self.buffers.get_mut(range.clone()).ok_or(Fault::Bounds)?;
+            if encoded.len() != dst.len() {
+                return Err(Fault::Bounds);
+            }
+            dst.copy_from_slice(encoded);
+            return self.check_reduced(range, usize::from(level), basis);
+        }
         let constant = self.plan.constant(a as usize).ok_or(Fault::Missing("constant"))?;
         let slots = self.context.parameters.slots();
         let values = self.slots.get_mut(..2 * slots).ok_or(Fault::Bounds)?;
