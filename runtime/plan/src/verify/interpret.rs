@@ -247,7 +247,11 @@ impl<'c, 'p> Interpreter<'c, 'p> {
             }
             Op::Trivial => (FRESH, self.take(a, plaintext, level)?),
             Op::Add | Op::Sub => (linear, self.take_equal((a, linear), (b, linear), level)?),
-            Op::AddPlain | Op::SubPlain => (linear, self.take_equal((a, linear), (b, plaintext), level)?),
+            // The scale of what is encoded has no rounding of its own: it takes the place of what products have doubled.
+            Op::AddPlain | Op::SubPlain => {
+                self.take_equal((a, linear), (b, plaintext), level)?;
+                (linear, self.take(b, plaintext, level)?)
+            }
             Op::Neg | Op::MulI => (linear, self.take(a, linear, level)?),
             Op::MulPlain => (
                 linear,
@@ -277,7 +281,7 @@ impl<'c, 'p> Interpreter<'c, 'p> {
                 if !scales_agree(expected, found) {
                     return Err(Fault::Scale { expected, found });
                 }
-                (linear, expected)
+                (linear, found)
             }
             Op::MulScalar => (linear, self.take(a, linear, level)? * self.scalar_scale(b)?),
             Op::Mul => (PRODUCT, self.take(a, FRESH, level)? * self.take(b, FRESH, level)?),

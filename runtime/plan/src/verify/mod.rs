@@ -42,9 +42,9 @@ use crate::model::{MAX_LOOP_DEPTH, PortKind};
 use crate::op::Op;
 use crate::view::Plan;
 
-/// Relative difference of scales that still count as equal. A product doubles the rounding error 2^-53 of a scale, so that of a
-/// value computed by squaring along the longest chain reaches 2^-22; as an error of values that is far below those of encryption.
-pub const SCALE_TOLERANCE: f64 = 1.0 / (1_u64 << 22) as f64;
+/// Relative difference of scales that still count as equal: what f64 rounding may add up to between two sums with what is
+/// encoded.
+pub const SCALE_TOLERANCE: f64 = 1.0 / (1_u64 << 30) as f64;
 
 impl Plan<'_> {
     /// The deepest nesting of loops: 0 without loops, at most [`MAX_LOOP_DEPTH`].
