@@ -235,12 +235,12 @@ fn followed(graph: &Graph, model: &NoiseModel<'_>, steady: bool) -> Option<Vec<(
             let (own, argument) = (estimate.inside.of(image), arguments.get(&image));
             estimate.inside.leave(image);
             if let (Some(own), Some(argument)) = (own, argument) {
-                let through = |before: f64| slope * slope * before + own;
-                estimate.variance = through(argument.variance);
+                let gain = slope * slope;
+                estimate.variance = gain * argument.variance + own;
                 estimate.empty = estimate.variance;
                 estimate.inside = estimate
                     .inside
-                    .map(|function, _| argument.inside.of(function).map(through));
+                    .map(|function, _| Some(gain * argument.inside.of(function)? + own));
             }
         }
         if let Some(bias) = op.float("bias") {
