@@ -2,6 +2,7 @@
 
 mod backend;
 mod fit;
+mod joint;
 pub mod study;
 
 use crate::analysis::range::{self, RangeNote};

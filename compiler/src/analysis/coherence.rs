@@ -58,11 +58,15 @@ impl<'g> Coherence<'g> {
         }
     }
 
-    /// Notes what a tile of a state becomes.
-    pub fn write(&mut self, tile: Tile, value: Value) {
-        if let Some((combination, rest)) = self.known[value.index()].clone() {
-            self.sources.write(tile, combination, rest);
-        }
+    /// Notes what a tile of a state becomes; `alone` is its variance if nothing else is known of it. Gives its variance, and
+    /// whether the error of some state goes on in it.
+    pub fn write(&mut self, tile: Tile, value: Value, alone: f64) -> (f64, bool) {
+        let known = self.known[value.index()].clone();
+        let (combination, rest) = known.unwrap_or((Combination::new(), alone));
+        let variance = self.sources.variance(&combination) + rest;
+        let carried = combination.keys().any(|&source| self.sources.is_state(source));
+        self.sources.write(tile, combination, rest);
+        (variance, carried)
     }
 
     /// What the states have become is what they are from now on.
@@ -71,13 +75,15 @@ impl<'g> Coherence<'g> {
     }
 
     /// Follows an operation in a round; `estimate` takes the errors of its operands as independent. Gives it with the
-    /// variance that it has.
+    /// variance that it has; if `steady`, with that which it has beyond what it takes from states by sums.
+    #[allow(clippy::too_many_arguments, reason = "what an operation's error depends on")]
     pub fn follow(
         &mut self,
         model: &NoiseModel<'_>,
         op: &OpData,
         tile: Tile,
         round: u32,
+        steady: bool,
         estimate: Estimate,
         estimates: &[Estimate],
     ) -> Estimate {
@@ -92,7 +98,13 @@ impl<'g> Coherence<'g> {
             _ => self.combine(model, op, round, estimate, estimates),
         };
         rest += self.sources.shorten(&mut combination);
-        let variance = self.sources.variance(&combination) + rest;
+        let variance = if steady {
+            let mut own = combination.clone();
+            own.retain(|&source, _| !self.sources.is_state(source));
+            self.sources.variance(&own) + rest
+        } else {
+            self.sources.variance(&combination) + rest
+        };
         if self.shared[result.index()] && rest > 0.0 {
             combination.insert(self.sources.add(rest), 1.0);
             rest = 0.0;
@@ -208,6 +220,11 @@ impl Sources {
         source
     }
 
+    /// Whether a source is a state.
+    fn is_state(&self, source: u32) -> bool {
+        (source as usize) < self.states.len()
+    }
+
     /// The source that a tile of a state is.
     fn state(&self, tile: Tile) -> Option<u32> {
         self.states.get(&tile).copied()
@@ -226,7 +243,9 @@ impl Sources {
                 .iter()
                 .filter_map(move |(&b, &y)| Some(x * y * covariance(a, b)?))
         });
-        terms.sum::<f64>().max(0.0)
+        let sum = terms.sum::<f64>();
+        // Errors that are larger than any number stay that.
+        if sum.is_nan() { f64::INFINITY } else { sum.max(0.0) }
     }
 
     /// Keeps the sources that matter most; gives the variance of the others.

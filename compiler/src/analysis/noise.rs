@@ -147,7 +147,21 @@ impl Estimate {
 }
 
 /// Standard deviation of the error of each tile written: (port, tile, deviation), in program order.
+///
+/// Where a loop carries all its states on by sums, as training does, what their errors do through products is left out: a
+/// gradient brings the error of a weight back with the opposite sign, and what it brings back without would grow without
+/// bound in the estimate, round by round.
 pub fn outputs(graph: &Graph, model: &NoiseModel<'_>) -> Vec<(u32, u32, f64)> {
+    let closed = ClosedLoop::find(graph, &graph.walk());
+    let steady = closed.and_then(|_| followed(graph, model, true));
+    steady
+        .or_else(|| followed(graph, model, false))
+        .unwrap_or_default()
+}
+
+/// The same; if `steady`, without what the errors of states do through products, and `None` if a state is not carried on by
+/// sums.
+fn followed(graph: &Graph, model: &NoiseModel<'_>, steady: bool) -> Option<Vec<(u32, u32, f64)>> {
     let mut estimates = vec![Estimate::default(); graph.value_count()];
     let mut arguments: BTreeMap<i64, Estimate> = BTreeMap::new();
     let mut outputs = Vec::new();
@@ -168,12 +182,16 @@ pub fn outputs(graph: &Graph, model: &NoiseModel<'_>) -> Vec<(u32, u32, f64)> {
             op.int("tile").unwrap_or(0) as u32,
         );
         if op.opcode == Opcode::CkksOutput {
-            let estimate = estimates[op.operands[0].index()];
+            let mut estimate = estimates[op.operands[0].index()];
             if op.flag("state") {
-                states.write(tile, estimate);
                 if let Some(coherence) = &mut coherence {
-                    coherence.write(tile, op.operands[0]);
+                    let (variance, carried) = coherence.write(tile, op.operands[0], estimate.variance);
+                    if steady && !carried && closed.is_some_and(|closed| closed.holds(position)) {
+                        return None;
+                    }
+                    estimate.variance = variance;
                 }
+                states.write(tile, estimate);
             } else {
                 outputs.push((tile.0, tile.1, estimate.variance.sqrt()));
             }
@@ -188,7 +206,13 @@ pub fn outputs(graph: &Graph, model: &NoiseModel<'_>) -> Vec<(u32, u32, f64)> {
         let Some(&result) = op.results.first() else {
             continue;
         };
+        let inside = closed.is_some_and(|closed| closed.holds(position));
         let mut estimate = match states.now.get(&tile).filter(|_| op.flag("state")) {
+            Some(&state) if steady && inside => Estimate {
+                variance: 0.0,
+                empty: 0.0,
+                ..state
+            },
             Some(&state) => state,
             None => model.op(graph, op, |value| estimates[value.index()]),
         };
@@ -211,12 +235,12 @@ pub fn outputs(graph: &Graph, model: &NoiseModel<'_>) -> Vec<(u32, u32, f64)> {
             let (own, argument) = (estimate.inside.of(image), arguments.get(&image));
             estimate.inside.leave(image);
             if let (Some(own), Some(argument)) = (own, argument) {
-                let through = |before: f64| slope * slope * before + own;
-                estimate.variance = through(argument.variance);
+                let gain = slope * slope;
+                estimate.variance = gain * argument.variance + own;
                 estimate.empty = estimate.variance;
                 estimate.inside = estimate
                     .inside
-                    .map(|function, _| argument.inside.of(function).map(through));
+                    .map(|function, _| Some(gain * argument.inside.of(function)? + own));
             }
         }
         if let Some(bias) = op.float("bias") {
@@ -228,8 +252,8 @@ pub fn outputs(graph: &Graph, model: &NoiseModel<'_>) -> Vec<(u32, u32, f64)> {
             estimate.variance += more;
             estimate.inside = estimate.inside.map(|_, variance| Some(variance + more));
         }
-        if let Some(coherence) = &mut coherence {
-            estimate = coherence.follow(model, op, tile, round, estimate, &estimates);
+        if let Some(coherence) = coherence.as_mut().filter(|_| inside) {
+            estimate = coherence.follow(model, op, tile, round, steady, estimate, &estimates);
         }
         if let Some(function) = op.int("argument") {
             arguments.insert(function, estimate);
@@ -240,7 +264,7 @@ pub fn outputs(graph: &Graph, model: &NoiseModel<'_>) -> Vec<(u32, u32, f64)> {
         }
         estimates[result.index()] = estimate;
     }
-    outputs
+    Some(outputs)
 }
 
 /// What is known of the states of a closed loop.

@@ -184,7 +184,7 @@ impl Refresher<'_> {
     fn modulo(&self, vectors: &mut Vectors, part: Value) -> Value {
         let part = modular::emit(vectors, part, self.modular);
         // The largest error of the sine is two to three times its root mean square.
-        vectors.note_bias(part, 0.5 * self.modular.error());
+        vectors.note_bias(part, 0.5 * self.modular.error() * self.modular.factor);
         part
     }
 }

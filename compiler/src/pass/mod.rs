@@ -14,12 +14,13 @@
 //!
 //! 6. [`layout`]: tensors become packed vectors, with [`polynomial`] for polynomials;
 //! 7. [`simplify_slots`]: equal operations once, successive factors together, dead code;
-//! 8. [`bootstrap`]: bootstraps become transforms, a modulus raise and polynomials;
-//! 9. [`levels`] and [`lower_ckks`]: vectors become ciphertexts with level and scale;
-//! 10. [`hoist`]: constants of a closed loop are encoded before it;
-//! 11. [`schedule`]: an order in which few ciphertexts live;
-//! 12. [`memory`]: where each of them stands;
-//! 13. [`roll`]: equal steps become a loop again.
+//! 8. [`placement`]: bootstraps where levels run out;
+//! 9. [`bootstrap`]: bootstraps become transforms, a modulus raise and polynomials;
+//! 10. [`levels`] and [`lower_ckks`]: vectors become ciphertexts with level and scale;
+//! 11. [`hoist`]: constants of a closed loop are encoded before it;
+//! 12. [`schedule`]: an order in which few ciphertexts live;
+//! 13. [`memory`]: where each of them stands;
+//! 14. [`roll`]: equal steps become a loop again.
 
 pub mod approximate;
 pub mod bootstrap;

@@ -3,6 +3,7 @@
 use cipherloom_plan::WordCounts;
 use cipherloom_plan::data::PlanData;
 
+use super::joint;
 use crate::analysis::cost::{CostModel, Shape};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::emit::{self, Claims};
@@ -11,7 +12,6 @@ use crate::options::Options;
 use crate::params::search::{self, Choice, KEY_BUDGET_BYTES, Placed, Space};
 use crate::params::security::largest_modulus_bits;
 use crate::params::{Bootstrapping, prime_bits};
-use crate::pass::bootstrap;
 use crate::pass::layout::{self, Axes, Frame, Packed, Radix};
 use crate::pass::lower_ckks::{self, top_level};
 use crate::pass::placement::{self, Refreshed, Setting};
@@ -27,15 +27,10 @@ const COMPARED_LOG_SCALE: u32 = 36;
 const COMPARED_DIGITS: u32 = 4;
 /// Levels that bootstraps leave while layouts are compared.
 const COMPARED_LEFT: u32 = 10;
-/// Fewest and most levels that they may leave.
-const LEAST_LEFT: u32 = 4;
-const MOST_LEFT: u32 = 16;
-/// Ways to bootstrap that are worked out in full.
-const FINALISTS: usize = 3;
 /// Frames that are compared by their predicted time.
 const CLOSELY_COMPARED: usize = 24;
 /// Rotations are first summed two bits at a time: about half the decompositions of one bit at a time.
-const FIRST_RADIX: Radix = Radix {
+pub const FIRST_RADIX: Radix = Radix {
     cyclic: 2,
     sums: 2,
     spreads: 2,
@@ -153,7 +148,7 @@ fn at_degree(graph: &Graph, options: &Options, log_n: u32, refreshing: bool) -> 
     };
     let mut best: Option<(Packed, Choice, Vec<Refreshed>)> = None;
     let mut refusal = None;
-    for space in refreshes(graph, &axes, frame, &space)? {
+    for space in joint::ways(graph, &axes, frame, &space)? {
         match in_frame(graph, &axes, frame, &space) {
             Ok((packed, choice)) => {
                 let key = |choice: &Choice| {
@@ -225,54 +220,6 @@ fn in_frame(
         choice = search::run(&packed, space)?;
     }
     Ok((packed, choice))
-}
-
-/// The ways to bootstrap that are worth a closer look, by predicted time of the program with the bootstraps that each
-/// asks for; just the space itself for a program without bootstraps.
-fn refreshes(graph: &Graph, axes: &Axes, frame: &Frame, space: &Space) -> Result<Vec<Space>, Diagnostic> {
-    let Some(compared) = &space.placement else {
-        return Ok(vec![space.clone()]);
-    };
-    let plain = layout::run(graph, axes, frame, FIRST_RADIX)?;
-    if !bootstrap::needed(&plain.graph) && !placement::needed(&plain.graph, compared) {
-        let space = Space {
-            placement: None,
-            ..space.clone()
-        };
-        return Ok(vec![space]);
-    }
-    let attempt = |bootstrapping: Bootstrapping, left: u32| -> Result<(f64, u32, Space), Diagnostic> {
-        let setting = Setting::new(space, bootstrapping, left)?;
-        let seconds = placement::run(&plain, frame.period, &setting)?.seconds;
-        let space = Space {
-            bootstrapping,
-            placement: Some(setting),
-            ..space.clone()
-        };
-        Ok((seconds, left, space))
-    };
-    let best = |mut tried: Vec<(f64, u32, Space)>| {
-        tried.sort_by(|(a, ..), (b, ..)| a.total_cmp(b));
-        tried.truncate(FINALISTS);
-        tried
-    };
-    let mut refusal = None;
-    let keep = |tried: Result<_, Diagnostic>| tried.map_err(|other| refusal = Some(other)).ok();
-    let lefts = LEAST_LEFT..=MOST_LEFT;
-    let tried = best(
-        lefts
-            .map(|left| attempt(space.bootstrapping, left))
-            .filter_map(keep)
-            .collect(),
-    );
-    let others = tried.iter().flat_map(|(_, left, _)| {
-        Bootstrapping::alternatives().filter_map(|other| attempt(other, *left).ok())
-    });
-    let tried = best(tried.iter().cloned().chain(others).collect());
-    match refusal {
-        Some(refusal) if tried.is_empty() => Err(refusal),
-        _ => Ok(tried.into_iter().map(|(.., space)| space).collect()),
-    }
 }
 
 /// A graph laid out in a frame, with bootstraps where levels run out.

@@ -28,6 +28,9 @@ pub struct Inserter<'a> {
     pub solution: &'a Solution,
 }
 
+/// When a value can be refreshed: after the beginning or the end of a loop's body, and so many bootstraps.
+type Ready = (bool, bool, u32);
+
 /// Values that are refreshed together.
 struct Group {
     members: Vec<Value>,
@@ -109,7 +112,7 @@ impl Inserter<'_> {
     fn groups(&self, order: &[OpId]) -> Vec<Group> {
         let closed = ClosedLoop::find(self.graph, order);
         let mut before = vec![0u32; self.graph.value_count()];
-        let mut found: BTreeMap<(bool, bool, u32), Vec<(f64, usize, Value)>> = BTreeMap::new();
+        let mut found: BTreeMap<Ready, Vec<(f64, usize, Value)>> = BTreeMap::new();
         for (position, &id) in order.iter().enumerate() {
             let op = self.graph.op(id);
             let Some(&result) = op.results.first() else {
