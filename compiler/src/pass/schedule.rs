@@ -250,7 +250,7 @@ mod tests {
     /// Two sums of some of the same ciphertexts, each with a use of its own: right behind each other all the same.
     #[test]
     fn sums_of_the_same_ciphertexts_stand_together() {
-        let mut graph = Graph::new("sums".into());
+        let mut graph = Graph::new("sums");
         let block = graph.body();
         let mut builder = Builder {
             graph: &mut graph,
