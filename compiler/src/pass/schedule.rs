@@ -106,10 +106,9 @@ fn sums_together(graph: &Graph, ops: &[OpId]) -> BTreeMap<OpId, Vec<OpId>> {
         let count = data.int("count").unwrap_or(0) as usize;
         // Plaintexts, the other half of its operands, depend on nothing. The last ciphertext tells: of the same ones, the
         // first giant step of a transform may leave out a few at the beginning.
-        if let Some(&last) = count.checked_sub(1).and_then(|last| data.operands.get(last)) {
-            if data.opcode == Opcode::CkksMulPlainSum {
-                alike.entry(last).or_default().push(op);
-            }
+        let last = count.checked_sub(1).and_then(|last| data.operands.get(last));
+        if let Some(&last) = last.filter(|_| data.opcode == Opcode::CkksMulPlainSum) {
+            alike.entry(last).or_default().push(op);
         }
     }
     let groups = alike.values().flat_map(|sums| sums.chunks(SUMS_TOGETHER));
