@@ -106,10 +106,9 @@ fn sums_together(graph: &Graph, ops: &[OpId]) -> BTreeMap<OpId, Vec<OpId>> {
         let count = data.int("count").unwrap_or(0) as usize;
         // Plaintexts, the other half of its operands, depend on nothing. The last ciphertext tells: of the same ones, the
         // first giant step of a transform may leave out a few at the beginning.
-        if let Some(&last) = count.checked_sub(1).and_then(|last| data.operands.get(last)) {
-            if data.opcode == Opcode::CkksMulPlainSum {
-                alike.entry(last).or_default().push(op);
-            }
+        let last = count.checked_sub(1).and_then(|last| data.operands.get(last));
+        if let Some(&last) = last.filter(|_| data.opcode == Opcode::CkksMulPlainSum) {
+            alike.entry(last).or_default().push(op);
         }
     }
     let groups = alike.values().flat_map(|sums| sums.chunks(SUMS_TOGETHER));
@@ -242,5 +241,49 @@ impl Emitter<'_> {
             self.done.resize(op.index() + 1, false);
         }
         self.done[op.index()] = true;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ir::{Attributes, Builder, Type};
+    use crate::source::Span;
+
+    /// Two sums of some of the same ciphertexts, each with a use of its own: right behind each other all the same.
+    #[test]
+    fn sums_of_the_same_ciphertexts_stand_together() {
+        let mut graph = Graph::new("sums");
+        let block = graph.body();
+        let mut builder = Builder {
+            graph: &mut graph,
+            block,
+            span: Span::none(),
+        };
+        let ty = Type::cipher(1, 1.0);
+        let mut push = |opcode, operands: &[Value], count: u32| {
+            let attributes = match count {
+                0 => Attributes::new(),
+                count => Builder::attributes([("count", count.into())]),
+            };
+            builder.value(opcode, operands, attributes, ty.clone())
+        };
+        let [a, b] = [0; 2].map(|_| push(Opcode::CkksInput, &[], 0));
+        let [p, q, r] = [0; 3].map(|_| push(Opcode::CkksEncode, &[], 0));
+        let lower = |push: &mut dyn FnMut(Opcode, &[Value], u32) -> Value, terms: &[Value]| {
+            let sum = push(Opcode::CkksMulPlainSum, terms, terms.len() as u32 / 2);
+            push(Opcode::CkksModDown, &[sum], 0)
+        };
+        let [first, second] = [lower(&mut push, &[a, b, p, q]), lower(&mut push, &[b, r])];
+        let total = push(Opcode::CkksAdd, &[first, second], 0);
+        let attributes = Attributes::new();
+        builder.op(Opcode::CkksOutput, &[total], attributes, vec![]);
+        let made = run(&graph);
+        let order: Vec<Opcode> = made.walk().iter().map(|&op| made.op(op).opcode).collect();
+        let [sum, down] = [Opcode::CkksMulPlainSum, Opcode::CkksModDown];
+        assert!(
+            order.ends_with(&[sum, sum, down, down, Opcode::CkksAdd, Opcode::CkksOutput]),
+            "{order:?}"
+        );
     }
 }

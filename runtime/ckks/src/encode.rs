@@ -14,7 +14,7 @@ use crate::CkksError;
 use crate::context::{Basis, Context};
 use crate::error::{at_least, exactly};
 use crate::parameters::{MAX_LOG_N, MIN_LOG_N};
-use cipherloom_ring::Word;
+use cipherloom_ring::{Word, parallel};
 use core::f64::consts::{FRAC_PI_4, TAU};
 use residues::Garner;
 
@@ -22,6 +22,8 @@ pub(crate) use residues::decoded_limbs;
 
 /// Coefficients must stay below this: the largest that 128-bit signed arithmetic takes with room to spare.
 const COEFFICIENT_BOUND: f64 = (1u128 << 120) as f64;
+/// log2 of the points of a part of the special FFT that is done at once: they take 64 kB.
+const PART_DEPTHS: u32 = 12;
 
 /// The twiddle factors of the special FFT for one ring degree.
 pub struct Encoder<'m> {
@@ -182,8 +184,7 @@ impl<'m> Encoder<'m> {
             }
             largest = largest.max(libm::fabs(*coefficient));
         }
-        residues::lift(ctx, level, basis, dst, values, largest);
-        ctx.for_each_limb(level, basis, dst, |at, limb| ctx.ring.ntt_forward(at.prime, limb));
+        residues::polynomial(ctx, level, basis, dst, values, largest);
         Ok(())
     }
 
@@ -231,14 +232,19 @@ impl<'m> Encoder<'m> {
 
     /// w in natural order → slots in natural order, in place.
     fn coefficients_to_slots(&self, re: &mut [f64], im: &mut [f64]) {
-        for depth in 0..self.slots().ilog2() {
-            self.for_each_node(depth, re, im, |u_re, u_im, low, high| {
+        let stage = |depth, first, re: &mut [f64], im: &mut [f64]| {
+            self.for_each_node(depth, first, re, im, |u_re, u_im, low, high| {
                 let t_re = *high.0 * u_re - *high.1 * u_im;
                 let t_im = *high.0 * u_im + *high.1 * u_re;
                 (*high.0, *high.1) = (*low.0 - t_re, *low.1 - t_im);
                 (*low.0, *low.1) = (*low.0 + t_re, *low.1 + t_im);
             });
-        }
+        };
+        let (depths, split) = self.depths();
+        (0..split).for_each(|depth| stage(depth, 0, re, im));
+        parallel::for_each_limb_pair(re, im, self.slots() >> split, |part, re, im| {
+            (split..depths).for_each(|depth| stage(depth, part << (depth - split), re, im));
+        });
         bit_reverse(re);
         bit_reverse(im);
     }
@@ -247,27 +253,42 @@ impl<'m> Encoder<'m> {
     fn slots_to_coefficients(&self, re: &mut [f64], im: &mut [f64]) {
         bit_reverse(re);
         bit_reverse(im);
-        for depth in (0..self.slots().ilog2()).rev() {
-            self.for_each_node(depth, re, im, |u_re, u_im, low, high| {
+        let stage = |depth, first, re: &mut [f64], im: &mut [f64]| {
+            self.for_each_node(depth, first, re, im, |u_re, u_im, low, high| {
                 let (d_re, d_im) = (*low.0 - *high.0, *low.1 - *high.1);
                 (*low.0, *low.1) = (*low.0 + *high.0, *low.1 + *high.1);
                 *high.0 = d_re * u_re + d_im * u_im;
                 *high.1 = d_im * u_re - d_re * u_im;
             });
-        }
+        };
+        let (depths, split) = self.depths();
+        parallel::for_each_limb_pair(re, im, self.slots() >> split, |part, re, im| {
+            (split..depths)
+                .rev()
+                .for_each(|depth| stage(depth, part << (depth - split), re, im));
+        });
+        (0..split).rev().for_each(|depth| stage(depth, 0, re, im));
     }
 
-    /// Visits the butterflies (u, low, high) of all nodes at one depth of the splitting tree.
+    /// The depth of the splitting tree, and the depth at which it falls into parts that are done one after the other, each
+    /// in a cache, or by several threads.
+    fn depths(&self) -> (u32, u32) {
+        let depths = self.slots().ilog2();
+        (depths, depths.saturating_sub(PART_DEPTHS))
+    }
+
+    /// Visits the butterflies (u, low, high) of the nodes at one depth of the splitting tree from number `first` on.
     #[inline(always)]
     fn for_each_node(
         &self,
         depth: u32,
+        first: usize,
         re: &mut [f64],
         im: &mut [f64],
         butterfly: impl Fn(f64, f64, (&mut f64, &mut f64), (&mut f64, &mut f64)),
     ) {
         let size = self.slots() >> depth;
-        let twiddles = self.cos.iter().zip(self.sin).skip(1 << depth);
+        let twiddles = self.cos.iter().zip(self.sin).skip((1 << depth) + first);
         for ((re, im), (&u_re, &u_im)) in re
             .chunks_exact_mut(size)
             .zip(im.chunks_exact_mut(size))

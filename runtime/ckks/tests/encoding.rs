@@ -10,8 +10,12 @@ use std::f64::consts::PI;
 const LOG_N: u32 = 10;
 
 fn kit() -> Kit<u64> {
-    let q = primes(50, LOG_N, 0, 3);
-    Kit::new(LOG_N, &q, &primes(55, LOG_N, 0, 1), 1)
+    kit_of(LOG_N)
+}
+
+fn kit_of(log_n: u32) -> Kit<u64> {
+    let q = primes(50, log_n, 0, 3);
+    Kit::new(log_n, &q, &primes(55, log_n, 0, 1), 1)
 }
 
 #[test]
@@ -30,7 +34,17 @@ fn decoding_undoes_encoding_to_the_rounding_error() {
 /// Slot j is the polynomial at ζ^{5^j}: the definition, evaluated naively.
 #[test]
 fn slots_are_values_at_powers_of_five() {
-    let mut kit = kit();
+    check_slots(LOG_N);
+}
+
+/// A ring whose slots are transformed in several parts.
+#[test]
+fn slots_of_a_large_ring_are_values_at_powers_of_five() {
+    check_slots(14);
+}
+
+fn check_slots(log_n: u32) {
+    let mut kit = kit_of(log_n);
     let values = kit.random_slots();
     let scale = 2f64.powi(40);
     let plaintext = kit.encode(&values, scale, 0, Basis::Q);

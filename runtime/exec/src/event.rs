@@ -69,7 +69,7 @@ pub enum Event<'e, W> {
         /// Its number, from 0.
         step: u32,
     },
-    /// An instruction was carried out; only after [`crate::Executor::pausing`].
+    /// An instruction was carried out, or some together; only after [`crate::Executor::pausing`].
     Advanced,
     /// The plan is finished; calling again gives the same.
     Done,

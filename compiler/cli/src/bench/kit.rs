@@ -127,7 +127,7 @@ impl Sizes {
         ];
         Self {
             sources: sources.into_iter().fold(0, usize::max),
-            results: decomposed + accumulator + 4 * ciphertext,
+            results: decomposed + MANY * accumulator + 4 * ciphertext,
             scratch: scratches.into_iter().fold(0, usize::max),
         }
     }

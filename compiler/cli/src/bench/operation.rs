@@ -1,5 +1,6 @@
 //! The operations that are measured: how to do each once, and what work it is.
 
+use cipherloom_ckks::switch::{Rotation, RotationSum};
 use cipherloom_ckks::{Basis, CkksError, Context, encrypt, evaluate, scratch, switch};
 use cipherloom_compiler::analysis::cost::Work;
 use cipherloom_host::Words;
@@ -283,15 +284,23 @@ impl Operation {
                 switch::mod_down_rescale(ctx, level, dst, acc, scratch)
             }
             RotateHoisted => {
-                let [decomposed, acc, dst] = results.take([decomposed_words, 2 * qp, 2 * q]);
-                let [a] = sources.take([2 * q]);
+                let [decomposed, accs, dst] = results.take([decomposed_words, MANY * 2 * qp, 2 * q]);
+                let [a, key] = sources.take([2 * q, key_words]);
                 switch::decompose(ctx, level, decomposed, a, scratch)?;
-                for _ in 0..MANY {
-                    let [key] = sources.take([key_words]);
-                    switch::rotate_acc(ctx, level, element, key, cap, acc, decomposed, true)?;
-                    switch::mod_down(ctx, level, dst, acc, scratch)?;
-                }
-                Ok(())
+                let rotation = Rotation {
+                    element,
+                    key,
+                    key_cap: cap,
+                };
+                let rotations = [rotation];
+                let sums = accs.chunks_exact_mut(2 * qp).map(|acc| RotationSum {
+                    acc,
+                    init: true,
+                    rotations: &rotations,
+                });
+                switch::rotate_accs(ctx, level, &mut sums.collect::<Vec<_>>(), decomposed)?;
+                let mut accs = accs.chunks_exact(2 * qp);
+                accs.try_for_each(|acc| switch::mod_down(ctx, level, dst, acc, scratch))
             }
             Transform => {
                 let [limbs] = results.take([q]);

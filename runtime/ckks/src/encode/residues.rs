@@ -11,8 +11,9 @@ const PIECE: usize = 64;
 /// Bits of the modulus product that decoding reads; its half and twice fit a signed 128-bit integer.
 const DECODED_BITS: u32 = 126;
 
-/// Integers, below 2^120 in size, to residues modulo the primes of a basis. `largest` is the size of the largest.
-pub(super) fn lift<W: Word>(
+/// Coefficients, integers below 2^120 in size, to a polynomial in NTT form, each limb while it is in a cache. `largest` is
+/// the size of the largest.
+pub(super) fn polynomial<W: Word>(
     ctx: &Context<'_, W>,
     level: usize,
     basis: Basis,
@@ -21,19 +22,20 @@ pub(super) fn lift<W: Word>(
     largest: f64,
 ) {
     if W::BITS == u64::BITS && largest < WORD_BOUND {
-        return lift_words(ctx, level, dst, integers);
+        return polynomial_of_words(ctx, level, dst, integers);
     }
     ctx.for_each_limb(level, basis, dst, |at, limb| {
         let modulus = ctx.modulus(at.prime);
         for (word, &integer) in limb.iter_mut().zip(integers) {
             *word = modulus.reduce_i128(integer as i128);
         }
+        ctx.ring.ntt_forward(at.prime, limb);
     });
 }
 
-/// [`lift`] for words of 64 bits and integers c that fit them: the first limb holds c + 2^63 while the others are made from
-/// it.
-fn lift_words<W: Word>(ctx: &Context<'_, W>, level: usize, dst: &mut [W], integers: &[f64]) {
+/// [`polynomial`] for words of 64 bits and integers c that fit them: the first limb holds c + 2^63 while the others are made
+/// from it.
+fn polynomial_of_words<W: Word>(ctx: &Context<'_, W>, level: usize, dst: &mut [W], integers: &[f64]) {
     const OFFSET: u64 = 1 << 63;
     let n = ctx.degree();
     let (first, others) = dst.split_at_mut(n);
@@ -46,7 +48,9 @@ fn lift_words<W: Word>(ctx: &Context<'_, W>, level: usize, dst: &mut [W], intege
         limb::add_scalar_assign(modulus, limb, modulus.neg(modulus.reduce_u64(OFFSET)));
     };
     parallel::for_each_limb(others, n, |i, limb| {
-        reduce(ctx.prime_at(level, i + 1), limb, first)
+        let prime = ctx.prime_at(level, i + 1);
+        reduce(prime, limb, first);
+        ctx.ring.ntt_forward(prime, limb);
     });
     let mut piece = [W::ZERO; PIECE];
     for words in first.chunks_mut(PIECE) {
@@ -54,6 +58,7 @@ fn lift_words<W: Word>(ctx: &Context<'_, W>, level: usize, dst: &mut [W], intege
         piece.copy_from_slice(words);
         reduce(0, words, piece);
     }
+    ctx.ring.ntt_forward(0, first);
 }
 
 /// How many limbs decoding reads at a level.

@@ -67,11 +67,10 @@ pub fn drop<W: Word>(
     let polynomials = polynomials(degree)?;
     ctx.check("ciphertext", src, from, Basis::Q, polynomials)?;
     ctx.check("destination", dst, to, Basis::Q, polynomials)?;
-    let words = ctx.parameters.plaintext_words(to);
-    let sources = src.chunks_exact(ctx.parameters.plaintext_words(from));
-    for (dst, src) in dst.chunks_exact_mut(words).zip(sources) {
-        dst.copy_from_slice(&src[..words]);
-    }
+    ctx.for_each_limb(to, Basis::Q, dst, |at, limb| {
+        let source = ctx.limb(src, at.polynomial * (from + 1) + at.position);
+        ctx.store(to, Basis::Q, limb, source);
+    });
     Ok(())
 }
 
