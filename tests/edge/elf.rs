@@ -23,7 +23,14 @@ const DIVISIONS: [&str; 5] = [
     "__divti3",
 ];
 /// Parts of the names of what only programs with an allocator have.
-const ALLOCATORS: [&str; 6] = ["__rust_alloc", "__rg_", "__rdl_", "malloc", "GlobalAlloc", "5alloc5alloc"];
+const ALLOCATORS: [&str; 6] = [
+    "__rust_alloc",
+    "__rg_",
+    "__rdl_",
+    "malloc",
+    "GlobalAlloc",
+    "5alloc5alloc",
+];
 
 /// Functions and other symbols of a program.
 pub struct Program {

@@ -118,7 +118,9 @@ impl Run {
     /// Memory to the byte, flash within two in a hundred.
     fn takes_what_the_compiler_said(&self) {
         let devices = self.report["devices"].as_array().unwrap();
-        let device = devices.iter().find(|device| device["target"] == self.report["device"]);
+        let device = devices
+            .iter()
+            .find(|device| device["target"] == self.report["device"]);
         let programs = device.unwrap()["programs"].as_array().unwrap();
         assert!(self.lines.len() >= PROGRAMS.len());
         for line in &self.lines {
@@ -128,8 +130,14 @@ impl Run {
                 .unwrap();
             assert_eq!(said["fits"], true);
             assert_eq!(said["ram_bytes"], line["ram_bytes"], "{line}");
-            let (said, used) = (said["flash_bytes"].as_u64().unwrap(), line["flash_bytes"].as_u64().unwrap());
-            assert!(said.abs_diff(used) <= used / 50, "{said} bytes of flash foretold: {line}");
+            let (said, used) = (
+                said["flash_bytes"].as_u64().unwrap(),
+                line["flash_bytes"].as_u64().unwrap(),
+            );
+            assert!(
+                said.abs_diff(used) <= used / 50,
+                "{said} bytes of flash foretold: {line}"
+            );
         }
     }
 
@@ -143,7 +151,15 @@ impl Run {
     /// A program that does all that is forbidden.
     fn checks_refuse_what_they_must(&self) {
         let status = Command::new("cargo")
-            .args(["build", "--quiet", "--release", "--bin", "provoked", "--features", "provoked"])
+            .args([
+                "build",
+                "--quiet",
+                "--release",
+                "--bin",
+                "provoked",
+                "--features",
+                "provoked",
+            ])
             .env("CIPHERLOOM_EDGE", &self.folder)
             .current_dir(firmware_folder())
             .status();
@@ -157,14 +173,36 @@ impl Run {
         }
         for machine in ["netduinoplus2", "mps2-an386"] {
             let run = Command::new("timeout")
-                .args(["60", "qemu-system-arm", "-M", machine, "-display", "none", "-monitor", "none"])
-                .args(["-serial", "none", "-icount", "shift=0", "-semihosting-config", "enable=on,target=native"])
+                .args([
+                    "60",
+                    "qemu-system-arm",
+                    "-M",
+                    machine,
+                    "-display",
+                    "none",
+                    "-monitor",
+                    "none",
+                ])
+                .args([
+                    "-serial",
+                    "none",
+                    "-icount",
+                    "shift=0",
+                    "-semihosting-config",
+                    "enable=on,target=native",
+                ])
                 .arg("-kernel")
                 .arg(self.elfs.join("provoked"))
                 .output()
                 .unwrap();
-            assert!(!run.status.success() && run.status.code() != Some(124), "no fault on {machine}");
-            assert!(String::from_utf8_lossy(&run.stderr).contains("Lockup"), "{machine}: {run:?}");
+            assert!(
+                !run.status.success() && run.status.code() != Some(124),
+                "no fault on {machine}"
+            );
+            assert!(
+                String::from_utf8_lossy(&run.stderr).contains("Lockup"),
+                "{machine}: {run:?}"
+            );
         }
     }
 
@@ -198,7 +236,10 @@ impl Run {
                     bytes.extend(piece)
                 })
                 .unwrap();
-            assert!(payload(&self.file("inputs.ct"), tile, bytes.len()) == bytes, "tile {tile}");
+            assert!(
+                payload(&self.file("inputs.ct"), tile, bytes.len()) == bytes,
+                "tile {tile}"
+            );
         }
     }
 
@@ -280,7 +321,10 @@ impl Run {
         let fresh = (n / 2.0 * 3.19f64.powi(2) * (4.0 / 3.0 * n + 1.0)).sqrt() / input.scale();
         let deviation = fresh.hypot(reveal.error());
         for (index, (&found, exact)) in scores.iter().zip(self.scores()).enumerate() {
-            assert!((found - exact).abs() < 6.0 * deviation, "score {index}: {found}, not {exact}");
+            assert!(
+                (found - exact).abs() < 6.0 * deviation,
+                "score {index}: {found}, not {exact}"
+            );
         }
     }
 
@@ -313,7 +357,8 @@ impl Run {
         };
         let (w, b) = (array("w"), array("b"));
         let product = self.plan.plan().parameters().max_level() > 0;
-        let score = |(index, (w, b)): (usize, (&f64, &f64))| reading(index) * if product { *w } else { 1.0 } + b;
+        let score =
+            |(index, (w, b)): (usize, (&f64, &f64))| reading(index) * if product { *w } else { 1.0 } + b;
         w.iter().zip(&b).enumerate().map(score).collect()
     }
 

@@ -295,18 +295,39 @@ fn plans_for_small_machines() {
     }
     let compile = "compile score.loom --weights weights.npz --target";
     let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
-    succeeds(folder.path(), words(&format!("{compile} cortex-m4 -o small.plan")));
-    let error = fails(folder.path(), 1, words(&format!("{compile} cortex-m4 --log-n 13 -o large.plan")));
-    assert!(error.contains("E-MEMORY") && error.contains("--target cortex-m7"), "{error}");
+    succeeds(
+        folder.path(),
+        words(&format!("{compile} cortex-m4 -o small.plan")),
+    );
+    let error = fails(
+        folder.path(),
+        1,
+        words(&format!("{compile} cortex-m4 --log-n 13 -o large.plan")),
+    );
+    assert!(
+        error.contains("E-MEMORY") && error.contains("--target cortex-m7"),
+        "{error}"
+    );
     assert!(!folder.path().join("large.plan").exists());
-    succeeds(folder.path(), words(&format!("{compile} cortex-m7 --log-n 13 -o large.plan")));
+    succeeds(
+        folder.path(),
+        words(&format!("{compile} cortex-m7 --log-n 13 -o large.plan")),
+    );
 
     let text = succeeds(folder.path(), words("inspect large.plan"));
-    let small = text.lines().find(|line| line.trim_start().starts_with("cortex-m4")).unwrap();
-    assert!(small.matches("too much").count() == 1, "only executing it does not fit: {small}");
-    let report: Value =
-        serde_json::from_str(&succeeds(folder.path(), words("inspect small.plan --target cortex-m4 --json")))
-            .unwrap();
+    let small = text
+        .lines()
+        .find(|line| line.trim_start().starts_with("cortex-m4"))
+        .unwrap();
+    assert!(
+        small.matches("too much").count() == 1,
+        "only executing it does not fit: {small}"
+    );
+    let report: Value = serde_json::from_str(&succeeds(
+        folder.path(),
+        words("inspect small.plan --target cortex-m4 --json"),
+    ))
+    .unwrap();
     assert_eq!(report["device"], "cortex-m4");
     let programs = report["devices"][0]["programs"].as_array().unwrap();
     assert_eq!(programs.len(), 12);

@@ -71,7 +71,11 @@ pub(super) fn compile(
 }
 
 fn is_precise(compiled: &Compiled) -> bool {
-    !compiled.warnings.0.iter().any(|warning| warning.code == Code::Precision)
+    !compiled
+        .warnings
+        .0
+        .iter()
+        .any(|warning| warning.code == Code::Precision)
 }
 
 /// What executing the plan takes, if the device does not have it.
@@ -94,7 +98,10 @@ fn refusal(footprint: &Footprint, compiled: &Compiled, device: &Device) -> Diagn
     } else if flash > device.flash_bytes {
         missing("flash", flash, device.flash_bytes)
     } else {
-        format!("{ram} of {} bytes of memory leave no room between stack and data", device.ram_bytes)
+        format!(
+            "{ram} of {} bytes of memory leave no room between stack and data",
+            device.ram_bytes
+        )
     };
     let list = |parts: &[Part]| {
         let parts = parts.iter().map(|part| format!("{} {}", part.holds, part.bytes));
@@ -103,7 +110,10 @@ fn refusal(footprint: &Footprint, compiled: &Compiled, device: &Device) -> Diagn
     let log_n = Plan::parse(&compiled.plan).map_or(0, |plan| plan.parameters().log_n());
     Diagnostic::new(
         Code::Memory,
-        format!("the plan does not fit a {} ({}): {message}", device.name, device.chip),
+        format!(
+            "the plan does not fit a {} ({}): {message}",
+            device.name, device.chip
+        ),
     )
     .note(format!("memory: {}", list(&footprint.ram)))
     .note(format!("flash: {}", list(&footprint.flash)))

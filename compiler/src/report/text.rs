@@ -291,7 +291,10 @@ impl Report {
         section(text, "Targets");
         push_line(text, "servers: any plan");
         if self.devices.iter().all(|device| device.programs.is_empty()) {
-            push_line(text, "microcontrollers: plans of 32-bit words (--word-bits 32, or --target)");
+            push_line(
+                text,
+                "microcontrollers: plans of 32-bit words (--word-bits 32, or --target)",
+            );
             return;
         }
         let mut rows = vec![row(["", "memory"])];
@@ -321,7 +324,9 @@ impl Report {
         let mut rows = vec![row(["", "tables", "memory", "flash", "memory holds"])];
         rows.extend(device.programs.iter().map(|program| {
             let holds = program.footprint.ram.iter();
-            let holds: Vec<String> = holds.map(|part| format!("{} {}", part.holds, part.bytes)).collect();
+            let holds: Vec<String> = holds
+                .map(|part| format!("{} {}", part.holds, part.bytes))
+                .collect();
             vec![
                 program.footprint.role.name().to_owned(),
                 program.footprint.tables.name().to_owned(),

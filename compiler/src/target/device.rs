@@ -183,7 +183,10 @@ impl Footprint {
         let part = |holds, bytes| Part { holds, bytes };
         let n = 1u64 << parameters.log_n();
         let packed = |prime: u64| (n * u64::from(prime.ilog2() + 1)).div_ceil(8);
-        let mut flash = vec![part("code", program.code[kind]), part("plan", plan.encoded_bytes())];
+        let mut flash = vec![
+            part("code", program.code[kind]),
+            part("plan", plan.encoded_bytes()),
+        ];
         let (mut ram, table_bytes) = match role {
             Role::Infer => {
                 let memory = plan.memory();
@@ -201,9 +204,12 @@ impl Footprint {
                     .filter(|instruction| instruction.op == Op::Encode)
                     .map(|instruction| (instruction.a, instruction.level, instruction.basis()))
                     .collect();
-                encoded.sort_unstable_by_key(|&(constant, level, basis)| (constant, level, basis == Basis::Qp));
+                encoded
+                    .sort_unstable_by_key(|&(constant, level, basis)| (constant, level, basis == Basis::Qp));
                 encoded.dedup();
-                let limbs = encoded.iter().map(|&(_, level, basis)| words.plaintext(level, basis));
+                let limbs = encoded
+                    .iter()
+                    .map(|&(_, level, basis)| words.plaintext(level, basis));
                 flash.push(part("encoded constants", limbs.sum::<u64>() * WORD));
                 flash.push(part("encoder", 8 * n));
                 let ram = vec![

@@ -54,7 +54,12 @@ pub fn client(plan: &Plan<'_>) -> Client<'static> {
         Tables::Stored => (Roots::Stored(&ROOTS), Factors::Stored(&FACTORS)),
         Tables::Generated => {
             let roots = zeroed!(u32; PRIMES << LOG_N);
-            for (prime, table) in plan.parameters().q().iter().zip(roots.chunks_exact_mut(1 << LOG_N)) {
+            for (prime, table) in plan
+                .parameters()
+                .q()
+                .iter()
+                .zip(roots.chunks_exact_mut(1 << LOG_N))
+            {
                 need(fill_roots(LOG_N, prime, table), "make the roots");
             }
             let factors = zeroed!(i32; 1 << LOG_N);

@@ -72,13 +72,19 @@ fn what_does_not_fit_is_refused_with_what_would() {
     // To the byte: no room to cut stack from data, and nowhere to go but a larger device.
     let refusal = compiled(SCORE, &options(tiny, Some(11))).unwrap_err();
     assert!(refusal.0[0].message.contains("leave no room"), "{refusal:?}");
-    assert!(refusal.0[0].remedies[0].starts_with("--target cortex-m4"), "{refusal:?}");
+    assert!(
+        refusal.0[0].remedies[0].starts_with("--target cortex-m4"),
+        "{refusal:?}"
+    );
     let bare = Device {
         flash_bytes: 1 << 16,
         ..large
     };
     let refusal = compiled(SCORE, &options(bare, None)).unwrap_err();
-    assert!(refusal.0[0].message.contains("bytes of flash are missing"), "{refusal:?}");
+    assert!(
+        refusal.0[0].message.contains("bytes of flash are missing"),
+        "{refusal:?}"
+    );
 }
 
 #[test]
