@@ -139,22 +139,22 @@ fn embedded(plan: &Plan<'_>, path: &Path, key: &Path) -> String {
         "/// Words of the executor's arena.\npub const ARENA_WORDS: usize = {};",
         memory.least_arena_words
     ));
-    line(format!("static TABLES: [u32; {}] = {tables:?};", tables.len()));
+    line(format!("pub(super) static TABLES: [u32; {}] = {tables:?};", tables.len()));
     line(format!(
-        "static ENCODER: [f64; {}] = {encoder_table:?};",
+        "pub(super) static ENCODER: [f64; {}] = {encoder_table:?};",
         encoder_table.len()
     ));
     line(format!(
         "/// Index, level and basis (qp?) of each constant that is encoded, and its limbs.\n\
-         static ENCODED: [(usize, u8, bool, &[u32]); {}] = [",
+         pub(super) static ENCODED: [(usize, u8, bool, &[u32]); {}] = [",
         encoded.len()
     ));
     for (constant, level, qp, limbs) in &encoded {
         line(format!("    ({constant}, {level}, {qp}, &{limbs:?}),"));
     }
     line("];".into());
-    line(format!("static ROOTS: [u32; {}] = {roots:?};", roots.len()));
-    line(format!("static FACTORS: [i32; {}] = {factors:?};", factors.len()));
+    line(format!("pub(super) static ROOTS: [u32; {}] = {roots:?};", roots.len()));
+    line(format!("pub(super) static FACTORS: [i32; {}] = {factors:?};", factors.len()));
     text
 }
 

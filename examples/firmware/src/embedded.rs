@@ -8,7 +8,13 @@ use cipherloom_runtime::plan::{Basis, Plan};
 use crate::board::need;
 use crate::zeroed;
 
-include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
+#[allow(clippy::approx_constant, reason = "a table of cosines")]
+mod generated {
+    include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
+}
+
+pub use generated::{ARENA_WORDS, LIMB_BYTES, LOG_N, PLAN, PRIMES, PUBLIC_KEY};
+use generated::{ENCODED, ENCODER, FACTORS, ROOTS, TABLES};
 
 /// The embedded plan.
 pub fn plan() -> Plan<'static> {
