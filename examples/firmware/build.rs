@@ -69,7 +69,13 @@ fn data_bytes(plan: &Plan<'_>) -> [(&'static str, usize); 6] {
     let parameters = plan.parameters();
     let log_n = u32::from(parameters.log_n());
     let memory = Memory::of::<u32>(plan).expect("the plan's memory fits this machine");
-    let generated = |words: usize| if cfg!(feature = "generated-tables") { 4 * words } else { 0 };
+    let generated = |words: usize| {
+        if cfg!(feature = "generated-tables") {
+            4 * words
+        } else {
+            0
+        }
+    };
     let client = 4 * (Slots::memory_words(log_n) + Ternary::memory_words(log_n))
         + generated((parameters.q().iter().count() + 1) << log_n);
     let executor = 4 * memory.least_arena_words + generated(memory.context_words);
@@ -133,34 +139,47 @@ fn embedded(plan: &Plan<'_>, path: &Path, key: &Path) -> String {
         "/// Words of the executor's arena.\npub const ARENA_WORDS: usize = {};",
         memory.least_arena_words
     ));
-    line(format!("static TABLES: [u32; {}] = {tables:?};", tables.len()));
+    line(format!("pub(super) static TABLES: [u32; {}] = {tables:?};", tables.len()));
     line(format!(
-        "static ENCODER: [f64; {}] = {encoder_table:?};",
+        "pub(super) static ENCODER: [f64; {}] = {encoder_table:?};",
         encoder_table.len()
     ));
     line(format!(
         "/// Index, level and basis (qp?) of each constant that is encoded, and its limbs.\n\
-         static ENCODED: [(usize, u8, bool, &[u32]); {}] = [",
+         pub(super) static ENCODED: [(usize, u8, bool, &[u32]); {}] = [",
         encoded.len()
     ));
     for (constant, level, qp, limbs) in &encoded {
         line(format!("    ({constant}, {level}, {qp}, &{limbs:?}),"));
     }
     line("];".into());
-    line(format!("static ROOTS: [u32; {}] = {roots:?};", roots.len()));
-    line(format!("static FACTORS: [i32; {}] = {factors:?};", factors.len()));
+    line(format!("pub(super) static ROOTS: [u32; {}] = {roots:?};", roots.len()));
+    line(format!("pub(super) static FACTORS: [i32; {}] = {factors:?};", factors.len()));
     text
 }
 
 /// The constants of the plan as the instructions want them: index, level, whether in basis qp, and limbs.
-fn encoded(plan: &Plan<'_>, context: &Context<'_, u32>, encoder: &Encoder<'_>) -> Vec<(u32, u8, bool, Vec<u32>)> {
+fn encoded(
+    plan: &Plan<'_>,
+    context: &Context<'_, u32>,
+    encoder: &Encoder<'_>,
+) -> Vec<(u32, u8, bool, Vec<u32>)> {
     let slots = encoder.slots();
     let mut wanted = BTreeSet::new();
-    for instruction in plan.instructions().filter(|instruction| instruction.op == Op::Encode) {
-        wanted.insert((instruction.a, instruction.level, instruction.basis() == plan::Basis::Qp));
+    for instruction in plan
+        .instructions()
+        .filter(|instruction| instruction.op == Op::Encode)
+    {
+        wanted.insert((
+            instruction.a,
+            instruction.level,
+            instruction.basis() == plan::Basis::Qp,
+        ));
     }
     let encode = |(index, level, qp): (u32, u8, bool)| {
-        let constant = plan.constant(index as usize).expect("a parsed plan has its constants");
+        let constant = plan
+            .constant(index as usize)
+            .expect("a parsed plan has its constants");
         let mut values = vec![0.0; 2 * slots];
         let (re, im) = values.split_at_mut(slots);
         constant.fill(re, im);
@@ -170,7 +189,14 @@ fn encoded(plan: &Plan<'_>, context: &Context<'_, u32>, encoder: &Encoder<'_>) -
         };
         let mut limbs = vec![0; words];
         encoder
-            .encode_in_place(context, &mut values, constant.scale(), level.into(), basis, &mut limbs)
+            .encode_in_place(
+                context,
+                &mut values,
+                constant.scale(),
+                level.into(),
+                basis,
+                &mut limbs,
+            )
             .expect("the compiler made constants that can be encoded");
         (index, level, qp, limbs)
     };

@@ -12,7 +12,7 @@ const MAY_DIVIDE: [&str; 8] = [
     "Meter",
     "Display",
     "div",
-    "5infer",
+    "8embedded7context",
 ];
 /// Routines that divide them.
 const DIVISIONS: [&str; 5] = [

@@ -70,7 +70,8 @@ fn paragraph(code: Code) -> &'static str {
         }
         Code::Memory => {
             "The plan needs more memory than the target offers, or the graph holds more than the compiler \
-             takes. Use smaller batches, fewer steps, or a larger target."
+             takes. For a microcontroller (`--target`) the message says what is missing, where the memory \
+             goes, and what would fit. Use a smaller ring, smaller batches, fewer steps, or a larger target."
         }
         Code::Option => {
             "An option does not fit the program: `--set` of a name that is no constant, a missing weight \

@@ -132,7 +132,10 @@ impl<'v> Writer<'v> {
 
     /// Starts the next ciphertext.
     pub fn start(&mut self, tile: u32) {
-        board::require(tile as usize == self.hashes.len(), "ciphertexts come out of order");
+        board::require(
+            tile as usize == self.hashes.len(),
+            "ciphertexts come out of order",
+        );
         self.written = 0;
         let header = record_header(self.port, tile, self.view, self.form);
         self.file.write(&header);

@@ -8,7 +8,13 @@ use cipherloom_runtime::plan::{Basis, Plan};
 use crate::board::need;
 use crate::zeroed;
 
-include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
+#[allow(clippy::approx_constant, reason = "a table of cosines")]
+mod generated {
+    include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
+}
+
+pub use generated::{ARENA_WORDS, LIMB_BYTES, LOG_N, PLAN, PRIMES, PUBLIC_KEY};
+use generated::{ENCODED, ENCODER, FACTORS, ROOTS, TABLES};
 
 /// The embedded plan.
 pub fn plan() -> Plan<'static> {
@@ -54,7 +60,12 @@ pub fn client(plan: &Plan<'_>) -> Client<'static> {
         Tables::Stored => (Roots::Stored(&ROOTS), Factors::Stored(&FACTORS)),
         Tables::Generated => {
             let roots = zeroed!(u32; PRIMES << LOG_N);
-            for (prime, table) in plan.parameters().q().iter().zip(roots.chunks_exact_mut(1 << LOG_N)) {
+            for (prime, table) in plan
+                .parameters()
+                .q()
+                .iter()
+                .zip(roots.chunks_exact_mut(1 << LOG_N))
+            {
                 need(fill_roots(LOG_N, prime, table), "make the roots");
             }
             let factors = zeroed!(i32; 1 << LOG_N);

@@ -38,9 +38,10 @@ fn run(meter: Meter, plan: &Plan<'_>) -> ! {
     for tile in 0..view.layout().tiles() {
         let message = sensor::message(&view, tile, work);
         file.start(tile);
-        let encrypted = client.encrypt_public(public_key, message, encoding, &mut ephemeral, &mut rng, |piece| {
-            file.write(piece);
-        });
+        let encrypted =
+            client.encrypt_public(public_key, message, encoding, &mut ephemeral, &mut rng, |piece| {
+                file.write(piece);
+            });
         need(encrypted, "encrypt");
         file.end();
     }

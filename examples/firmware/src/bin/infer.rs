@@ -63,9 +63,7 @@ fn run(meter: Meter, plan: &Plan<'_>, context: &Context<'_, u32>) -> ! {
                 }
                 need(expand_c1(context, &seed, level.into(), c1), "expand the input");
             }
-            Event::Reveal {
-                tile, ciphertext, ..
-            } => {
+            Event::Reveal { tile, ciphertext, .. } => {
                 outputs.start(tile);
                 let primes = 0..usize::from(reveal.1.level()) + 1;
                 for (prime, limb) in primes.cycle().zip(ciphertext.chunks_exact(1 << LOG_N)) {

@@ -70,7 +70,18 @@ fn run(meter: &Meter, context: &Context<'_, u32>) {
     let reduce = (two - one - limb) / n;
     let encode = (one - limb - reduce * n) / (n / 4.0 * f64::from(LOG_N - 1));
     // Two words read, one written, which counts twice; and a product more.
-    let add = timed(&mut || evaluate::add(context, LEVEL, 1, Basis::Q, &mut to[..2 * N], &a[..2 * N], &a[2 * N..]).is_ok());
+    let add = timed(&mut || {
+        evaluate::add(
+            context,
+            LEVEL,
+            1,
+            Basis::Q,
+            &mut to[..2 * N],
+            &a[..2 * N],
+            &a[2 * N..],
+        )
+        .is_ok()
+    });
     let stream = add / (8.0 * n);
     let product = timed(&mut || evaluate::mul_plain(context, LEVEL, 1, Basis::Q, to, a, plaintext).is_ok());
     let product = product / (4.0 * n) - 4.0 * stream;
@@ -87,7 +98,9 @@ fn run(meter: &Meter, context: &Context<'_, u32>) {
         true
     });
     let packed = &bytes[..packed_bytes(N, modulus.bits())];
-    let unpack = unpacked.max(timed(&mut || unpack(packed, modulus.bits(), modulus, &mut to[..N]).is_ok())) / n;
+    let unpack = unpacked.max(timed(&mut || {
+        unpack(packed, modulus.bits(), modulus, &mut to[..N]).is_ok()
+    })) / n;
 
     let mut output = board::output();
     let mut line = |term: &str, instructions: f64| {
