@@ -27,6 +27,7 @@ fn logistic_regression_bootstraps_by_itself() {
     let data = Data::from([("x".to_owned(), x), ("y".to_owned(), y)]);
     let steps = 40;
     let compiled = compiled(&text, &toy(11, steps));
+    assert!((1..=4).contains(&bootstraps(&compiled)));
     println!(
         "{} bootstraps a step, {:?}",
         bootstraps(&compiled),
@@ -38,6 +39,7 @@ fn logistic_regression_bootstraps_by_itself() {
         let predicted = encrypted.predicted[name];
         let (_, largest) = differences(&encrypted.results[name].values, &expected.values);
         println!("{name}: largest {largest:.2e}, predicted {predicted:.2e}");
+        assert!(predicted < 2e-2, "{name}: {predicted:e}");
         assert!(
             largest > 0.0 && largest < 6.0 * predicted,
             "{name}: {largest:e} exceeds {predicted:e}"
