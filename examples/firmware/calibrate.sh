@@ -16,7 +16,8 @@ for log_n in 11 12; do
         sep="${transforms:+,
 }" <<< "$terms")
 done
-terms=$(awk '$1 != "transform" { t = $2 / 0.168; printf "%s      \"%s\": [%.5f, %.5f]", sep, $1, t, t; sep = ",\n" }' <<< "$terms")
+# Constants are encoded before the run, when the firmware is built.
+terms=$(awk '$1 != "transform" && $1 != "encode" && $1 != "reduce" { t = $2 / 0.168; printf "%s      \"%s\": [%.5f, %.5f]", sep, $1, t, t; sep = ",\n" }' <<< "$terms")
 class="{
     \"transform\": {
 $transforms
