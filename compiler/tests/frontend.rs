@@ -160,9 +160,9 @@ fn the_logistic_program_is_fully_supported() {
     for (name, supported) in [
         ("spam", true),
         ("hand_written", true),
-        ("softmax_head", false),
+        ("softmax_head", true),
         ("spam_features", false),
-        ("two_layers", false),
+        ("two_layers", true),
     ] {
         let (_, source) = programs("programs")
             .into_iter()
@@ -307,10 +307,8 @@ fn examples_are_supported() {
             if let Some(graph) = graph {
                 sema::support::check(&graph, &mut diagnostics);
             }
-            // Weights come with a command; products of matrices wait for their layouts; nothing else of an example may.
-            let waits = |found: &Diagnostic| {
-                found.message.starts_with("a product of two matrices") || found.message.contains("weight `")
-            };
+            // Weights come with a command; nothing else of an example may be missing.
+            let waits = |found: &Diagnostic| found.message.contains("weight `");
             assert!(
                 diagnostics.iter().all(waits),
                 "{}",

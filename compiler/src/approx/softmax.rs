@@ -30,8 +30,8 @@ const WIDEST: f64 = 4.0;
 /// Below this another halving gains nothing.
 const NARROWEST: f64 = 0.5;
 /// Rows that slopes are looked for in: how many classes lead, and by how many distances.
-const LEADING: usize = 8;
-const DISTANCES: u32 = 48;
+const LEADING: usize = 6;
+const DISTANCES: u32 = 24;
 /// Factors between squares that are worse than this leave the next sum too wide a range.
 const COARSEST: f64 = 0.9;
 
@@ -114,15 +114,17 @@ impl Softmax {
     /// below them. A slope is the root mean square over a row of the derivatives by the class itself; those of the last
     /// stage are by all classes, through the sum.
     fn steepest(&self, classes: usize) -> Vec<f64> {
-        let reach = self.exp.high;
+        let (low, high) = (self.exp.low, self.exp.high);
         let mut slopes = vec![0.0f64; self.middles.len()];
+        let between = |part: u32, low: f64, high: f64| low + (high - low) * f64::from(part) / f64::from(DISTANCES);
         for leading in 1..=classes.min(LEADING) {
-            for distance in 0..=DISTANCES {
-                let below = reach - 2.0 * reach * f64::from(distance) / f64::from(DISTANCES);
+            for (top, below) in (0..=DISTANCES).flat_map(|top| (0..=DISTANCES).map(move |below| (top, below))) {
+                let top = between(top, low, high);
+                let below = between(below, low, top);
                 for spread in [0.0, 0.5] {
                     let row = (0..classes).map(|class| match class.checked_sub(leading) {
-                        None => reach,
-                        Some(rest) => below - spread * (below + reach) * rest as f64 / classes as f64,
+                        None => top,
+                        Some(rest) => below - spread * (below - low) * rest as f64 / classes as f64,
                     });
                     self.slopes_of(&row.collect::<Vec<_>>(), &mut slopes);
                 }

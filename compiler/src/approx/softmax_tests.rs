@@ -224,6 +224,5 @@ fn no_row_is_steeper_than_the_slopes_say() {
                 softmax.slopes
             );
         }
-        println!("{classes} {range}: {:?}", softmax.slopes);
     }
 }

@@ -124,6 +124,8 @@ pub fn states(graph: &Graph) -> BTreeMap<String, Value> {
 struct Union {
     /// The first read of each state.
     states: BTreeMap<String, Value>,
+    /// The first read of each input and stream: all steps read one port.
+    sources: BTreeMap<String, Value>,
     /// One set for each axis, of dimensions numbered over all tensors.
     dimensions: UnionFind<usize>,
     /// Number of the first dimension of each tensor.
@@ -151,6 +153,7 @@ impl Union {
             .collect();
         Self {
             states: states(graph),
+            sources: BTreeMap::new(),
             dimensions: UnionFind::new(ranks.iter().sum()),
             first,
             ranks,
@@ -231,6 +234,11 @@ impl Union {
                 {
                     self.tails(value, first);
                 }
+            }
+            TensorInput | TensorStream => {
+                let name = op.text("name").unwrap_or_default().to_owned();
+                let first = *self.sources.entry(name).or_insert(op.results[0]);
+                self.tails(op.results[0], first);
             }
             TensorReshape | TensorSlice | TensorConcat | TensorConv1d | TensorConv2d | TensorAvgPool => {}
             _ => {

@@ -1,9 +1,11 @@
 //! Which axes are stacked: several blocks of them in one tile, so that what is computed element by element costs fewer
 //! ciphertexts.
 //!
-//! Tensors that are combined element by element, or that are one state at different times, keep one form. It is worth
+//! Tensors that are combined element by element, or that are one port or state at different times, keep one form. It is worth
 //! stacking an axis where such a group holds a polynomial, a bootstrap or a state; products of matrices want one block a tile,
 //! so the form changes there and only there. A place that no tensor of the group uses holds the number of the block.
+
+use std::collections::BTreeMap;
 
 use petgraph::unionfind::UnionFind;
 
@@ -94,7 +96,9 @@ struct Groups<'a> {
     first: Vec<usize>,
     /// Tensor and axis of each dimension.
     dimensions: Vec<(Value, Axis)>,
-    states: std::collections::BTreeMap<String, Value>,
+    states: BTreeMap<String, Value>,
+    /// The first read of each input and stream: all steps read one port.
+    sources: BTreeMap<String, Value>,
 }
 
 impl<'a> Groups<'a> {
@@ -111,6 +115,7 @@ impl<'a> Groups<'a> {
             first,
             dimensions,
             states: states(graph),
+            sources: BTreeMap::new(),
         }
     }
 
@@ -137,6 +142,11 @@ impl<'a> Groups<'a> {
         };
         match op.opcode {
             TensorMatmul => {}
+            TensorInput | TensorStream => {
+                let name = op.text("name").unwrap_or_default().to_owned();
+                let first = *self.sources.entry(name).or_insert(op.results[0]);
+                self.tails(op.results[0], first);
+            }
             TensorTranspose => {
                 let axes = permutation(op.ints("axes"), self.axes.of(op.operands[0]).len());
                 for (to, from) in axes.into_iter().flatten().enumerate() {
