@@ -116,9 +116,11 @@ impl Softmax {
     fn steepest(&self, classes: usize) -> Vec<f64> {
         let (low, high) = (self.exp.low, self.exp.high);
         let mut slopes = vec![0.0f64; self.middles.len()];
-        let between = |part: u32, low: f64, high: f64| low + (high - low) * f64::from(part) / f64::from(DISTANCES);
+        let between =
+            |part: u32, low: f64, high: f64| low + (high - low) * f64::from(part) / f64::from(DISTANCES);
         for leading in 1..=classes.min(LEADING) {
-            for (top, below) in (0..=DISTANCES).flat_map(|top| (0..=DISTANCES).map(move |below| (top, below))) {
+            for (top, below) in (0..=DISTANCES).flat_map(|top| (0..=DISTANCES).map(move |below| (top, below)))
+            {
                 let top = between(top, low, high);
                 let below = between(below, low, top);
                 for spread in [0.0, 0.5] {

@@ -28,7 +28,7 @@ const COMPARED_DIGITS: u32 = 4;
 /// Levels that bootstraps leave while layouts are compared.
 const COMPARED_LEFT: u32 = 10;
 /// Frames that are compared by their predicted time.
-const CLOSELY_COMPARED: usize = 24;
+const CLOSELY_COMPARED: usize = 8;
 /// Rotations are first summed two bits at a time: about half the decompositions of one bit at a time.
 pub const FIRST_RADIX: Radix = Radix {
     cyclic: 2,

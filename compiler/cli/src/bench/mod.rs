@@ -2,6 +2,7 @@
 
 mod area;
 pub mod bootstrap;
+pub mod hetal;
 mod kernels;
 pub mod kit;
 mod line;
@@ -41,6 +42,8 @@ pub enum Group {
     Ntt,
     /// Bootstraps, for each of their sets
     Bootstrap,
+    /// Training steps at the shapes of HETAL
+    Hetal,
 }
 
 /// What to measure, and how.
@@ -59,6 +62,9 @@ pub struct Request {
     /// Sets of `bootstrap`, by name [default: all]
     #[arg(long = "bootstrap-set", value_name = "NAMES", value_delimiter = ',', value_parser = bootstrap::names())]
     pub bootstrap_sets: Vec<String>,
+    /// Shapes of `hetal`, by name [default: all]
+    #[arg(long = "shape", value_name = "NAMES", value_delimiter = ',', value_parser = hetal::names())]
+    pub shapes: Vec<String>,
     /// Instead of measuring `bootstrap`, search: predicted seconds per level left, for all parameters that are secure
     #[arg(long)]
     pub search: bool,

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use cipherloom_host::Backend;
 use clap::Args;
 
-use crate::bench::{Group, Line, Peer, Request, bootstrap};
+use crate::bench::{Group, Line, Peer, Request, bootstrap, hetal};
 use crate::error::Result;
 use crate::machine;
 use crate::ui::say;
@@ -36,6 +36,9 @@ Bootstraps: `bench bootstrap` runs 8 random vectors of numbers in [-1, 1] throug
 bootstrap in all and by phase (the encoding of diagonals, done once, is not in it), levels left and their scale, bits of \
 precision (mean/worst), the probability of failure, and the memory of keys, plaintexts and the whole process.
 
+Training: `bench hetal` compiles examples/hetal/head.loom for each shape of HETAL (ICML 2023) and runs three steps on \
+generated features on all threads; times are means of the steps before the last, beside what HETAL took on an A40 GPU.
+
 JSON: one object per line with name, set, threads, median_us, min_us, max_us, roofline_ratio, ntts, multiply_adds, \
 key_stream_us, ntt_us.
 
@@ -43,7 +46,8 @@ Examples:
   cipherloom bench
   cipherloom bench ntt --threads 1 --json
   cipherloom bench ops --set C --backend avx2
-  cipherloom bench bootstrap --bootstrap-set N16-real")]
+  cipherloom bench bootstrap --bootstrap-set N16-real
+  cipherloom bench hetal --shape snips --json")]
 pub struct Bench {
     #[command(flatten)]
     request: Request,
@@ -59,6 +63,9 @@ impl Bench {
     pub fn run(self, peers: &[Peer]) -> Result<()> {
         if self.request.group == Some(Group::Bootstrap) {
             return self.bootstraps();
+        }
+        if self.request.group == Some(Group::Hetal) {
+            return self.hetal();
         }
         let with_peers = !self.no_peers && self.request.group != Some(Group::Ops);
         if with_peers && peers.is_empty() {
@@ -89,6 +96,20 @@ impl Bench {
 }
 
 impl Bench {
+    fn hetal(self) -> Result<()> {
+        if !self.json {
+            say!("{}, {} kernels", machine::name(), Backend::active());
+            say!("{}", hetal::Line::header());
+        }
+        hetal::run(&self.request.shapes, self.request.quick, &mut |line| {
+            match self.json {
+                true => say!("{}", super::to_json(line)),
+                false => say!("{line}"),
+            }
+            Ok(())
+        })
+    }
+
     fn bootstraps(self) -> Result<()> {
         if self.request.search {
             for line in bootstrap::search(&self.request.bootstrap_sets) {
