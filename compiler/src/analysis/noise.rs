@@ -29,8 +29,11 @@
 //! taken as uniform on their declared range, terms of sums as independent, so that means add and variances add, and
 //! known ranges cap the result.
 
+mod inside;
+
 use std::collections::BTreeMap;
 
+use self::inside::{Inside, shared_functions};
 use super::coherence::Coherence;
 use crate::dialect::slot::Contents;
 use crate::ir::{ClosedLoop, Graph, OpData, Opcode, Type, Value};
@@ -68,43 +71,6 @@ pub struct Estimate {
     pub empty: f64,
     /// The functions that it is inside of.
     pub(super) inside: Inside,
-}
-
-/// Most functions around a value: a bootstrap's polynomial in a polynomial in a stage of softmax.
-const MOST_INSIDE: usize = 4;
-
-/// Functions around a value by their numbers, each with the variance that there would be if its argument were exact.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Inside([Option<(i64, f64)>; MOST_INSIDE]);
-
-impl Inside {
-    fn of(&self, function: i64) -> Option<f64> {
-        let mut functions = self.0.iter().flatten();
-        functions
-            .find(|(number, _)| *number == function)
-            .map(|&(_, variance)| variance)
-    }
-
-    /// Enters a function, or leaves what does not fit unknown.
-    fn set(&mut self, function: i64, variance: f64) {
-        self.leave(function);
-        if let Some(free) = self.0.iter_mut().find(|entry| entry.is_none()) {
-            *free = Some((function, variance));
-        }
-    }
-
-    fn leave(&mut self, function: i64) {
-        for entry in &mut self.0 {
-            *entry = entry.filter(|&(number, _)| number != function);
-        }
-    }
-
-    fn map(self, change: impl Fn(i64, f64) -> Option<f64>) -> Self {
-        Self(self.0.map(|entry| {
-            let (function, variance) = entry?;
-            Some((function, change(function, variance)?))
-        }))
-    }
 }
 
 impl Estimate {
@@ -298,19 +264,6 @@ impl States {
             }
         }
     }
-}
-
-/// The functions on whose arguments alone all ciphertext operands depend.
-fn shared_functions(graph: &Graph, op: &OpData, estimates: &[Estimate]) -> Inside {
-    let mut secret = op
-        .operands
-        .iter()
-        .filter(|operand| !matches!(graph.ty(**operand), Type::Plain(_)))
-        .map(|operand| estimates[operand.index()].inside);
-    let first = secret.next().unwrap_or_default();
-    secret.fold(first, |shared, other| {
-        shared.map(|function, variance| other.of(function).map(|_| variance))
-    })
 }
 
 /// Whether the second operand is the conjugate of the first.
