@@ -92,7 +92,7 @@ const PROGRAMS: [Program; 4] = [
     Program {
         name: "encrypt-public",
         data: [1956, 1972],
-        stack: 4608,
+        stack: 5120,
         code: [55_670, 56_680],
     },
     Program {
