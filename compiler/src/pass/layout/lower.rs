@@ -233,12 +233,11 @@ impl Lowering<'_> {
                 let rank = self.dims(op.operands[0]).len();
                 let axes = permutation(op.ints("axes"), rank).map_err(|message| unsupported(op, message))?;
                 let mut form = self.form(op, 0)?;
-                if form
-                    .constant
-                    .as_ref()
-                    .is_some_and(|constant| constant.splat().is_none())
-                {
-                    return Err(unsupported(op, "a transposed sum with a public matrix"));
+                let is_number = |constant: &Public| constant.splat().is_some();
+                if !form.constant.as_ref().is_none_or(is_number) {
+                    // A public matrix is added where it lies, before the tensor is read the other way round.
+                    let (coefficient, atom) = self.materialise(op.operands[0])?;
+                    form = Form::term(coefficient, atom);
                 }
                 if let Some(constant) = &mut form.constant {
                     constant.shape = axes.iter().map(|&axis| constant.shape[axis]).collect();

@@ -56,6 +56,7 @@ fn networks_of_two_layers_agree_with_the_reference_in_every_frame() {
         output u, v;
     }";
     every_frame_of(&graph_with(text, 1, true), 16, RADIX);
+    every_frame_agrees(text, 2, 16, RADIX);
 }
 
 /// Stacking spends levels on masks, and saves ciphertexts of everything between products of matrices.
