@@ -108,7 +108,8 @@ impl Inputs {
             return Ok(());
         };
         let (_, c1) = destination.split_at_mut(destination.len() / 2);
-        expand_c1(context, seed, level, c1).map_err(HostError::ckks(format!("input `{name}`")))
+        // Nothing is allocated in a run but where it fails.
+        expand_c1(context, seed, level, c1).map_err(|error| HostError::ckks(format!("input `{name}`"))(error))
     }
 }
 

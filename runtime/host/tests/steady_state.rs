@@ -7,7 +7,8 @@
 mod common;
 
 use cipherloom_host::*;
-use common::closed_loop::{STEPS, data, plan};
+use cipherloom_plan::Op;
+use common::closed_loop::{data, plan_data};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -33,9 +34,12 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static COUNTING: Counting = Counting;
 
+/// More than inputs are made ready ahead of, so that some are while the run goes on.
+const STEPS: usize = 100;
+
 /// Notes the count when each step ends.
 struct Meter {
-    counts: [usize; STEPS as usize],
+    counts: [usize; STEPS],
     steps: usize,
 }
 
@@ -60,12 +64,16 @@ fn a_run_that_is_metered() {
         return;
     };
     let threads = threads.parse().unwrap();
-    let plan = plan("steady", true);
+    let mut data_of_plan = plan_data("steady", true);
+    data_of_plan.parameters.steps = STEPS as u32;
+    let counts = data_of_plan.instructions.iter_mut().filter(|i| i.op == Op::Loop);
+    counts.for_each(|counted| counted.a = STEPS as u32);
+    let plan = PlanFile::from_bytes(data_of_plan.encode().unwrap()).unwrap();
     let secret = generate_seed().unwrap();
     let keys = generate_evaluation_keys(&plan, &secret, &mut Silent).unwrap();
     let inputs = encrypt_inputs(&plan, &secret, &data(), &mut Silent).unwrap();
     let mut meter = Meter {
-        counts: [0; STEPS as usize],
+        counts: [0; STEPS],
         steps: 0,
     };
     let options = RunOptions {
@@ -73,9 +81,9 @@ fn a_run_that_is_metered() {
         allow_toy: true,
     };
     run(&plan, &keys, &inputs, options, &mut meter).unwrap();
-    assert_eq!(meter.steps, STEPS as usize);
+    assert_eq!(meter.steps, STEPS);
     // The first step makes room for states and results; the last count is taken when the outputs are made too.
-    let within = &meter.counts[..STEPS as usize - 1];
+    let within = &meter.counts[..STEPS - 1];
     let steps: Vec<usize> = within.windows(2).map(|pair| pair[1] - pair[0]).collect();
     assert!(
         steps.iter().all(|&count| count == 0),
