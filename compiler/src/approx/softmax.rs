@@ -2,11 +2,13 @@
 //!
 //! y₀ = exp(z/2^k) with |z|/2^k small, so that one polynomial does. Then softmax(z) = (y₀/Σy₀)^(2^k), normalised after each square so
 //! that sums keep away from zero. What multiplies a whole row cancels in the next normalisation: the factors r ≈ 1/s² in between may
-//! be coarse, and only the last inverse has to be exact. Three things save levels:
+//! be coarse, and only the last inverse has to be exact. Two things save levels:
 //!
 //! - y ← y²·r(s) instead of a product for the normalisation and another one for the square;
-//! - s ← (Σy²)·r(s) instead of a sum of the new y: the sum of the squares, and its mask, are ready while r(s) is computed;
 //! - each row is scaled so that the sums lie in an interval of length 2: a shift alone brings them to [−1, 1].
+//!
+//! Where the sum of the new y would take a level, because a mask must come before or after it, the layout takes (Σy²)·r(s) for it: the
+//! sum of the squares, and its mask, are ready while r(s) is computed.
 //!
 //! A step then takes 1 + log2(degree of r + 1) levels, four for ten classes. After the first step s ∈ [1/c, 1] up to a factor,
 //! because Σy² lies between (Σy)²/c and (Σy)².
@@ -98,11 +100,9 @@ impl Softmax {
                 break;
             };
             let squares = algebra.mul(&y, &y);
-            let sum_of_squares = algebra.row_sum(&squares);
-            algebra.within(&sum_of_squares, 0.0, top(*middle) * top(*middle));
             let r = algebra.polynomial(&t, factor, "inverse square in softmax");
             let next = algebra.mul(&squares, &r);
-            let next_sum = algebra.mul(&r, &sum_of_squares);
+            let next_sum = algebra.row_sum(&next);
             algebra.stage(&y, &sum, &[&next, &next_sum], self.slopes[stage]);
             (y, sum) = (next, next_sum);
         }

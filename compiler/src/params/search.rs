@@ -16,7 +16,7 @@ use crate::pass::{bootstrap, levels};
 use crate::target::Target;
 
 /// Switching keys should not take more than this, expanded.
-pub const KEY_BUDGET_BYTES: u64 = 6_000_000_000;
+pub const KEY_BUDGET_BYTES: u64 = 7_000_000_000;
 /// Of parameters within this factor of the fastest, the most precise are taken.
 const SLACK: f64 = 1.03;
 /// Most primes of a plan.

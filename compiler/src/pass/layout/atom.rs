@@ -254,7 +254,13 @@ impl Packer<'_> {
                 _ => Lane::First,
             })
             .collect();
-        let (a, b) = (self.spread(a, &wanted), self.spread(b, &wanted));
+        let (mut a, mut b) = (self.spread(a, &wanted), self.spread(b, &wanted));
+        let is_clear = |packer: &Self, atom: &Atom| atom.clean && packer.covers(atom, &wanted);
+        if is_clear(self, &a) && !is_clear(self, &b) {
+            self.clear_beside(&a, &mut b, &wanted);
+        } else if is_clear(self, &b) && !is_clear(self, &a) {
+            self.clear_beside(&b, &mut a, &wanted);
+        }
         let tiles = Self::positions(&self.grid(&wanted))
             .iter()
             .map(|position| {
@@ -274,6 +280,56 @@ impl Packer<'_> {
         }
     }
 
+    /// Clears a term of a sum beyond the extents of its lanes where that takes no level, as the other term is deeper: then the sum is
+    /// clean, and so is what functions make of it.
+    fn clear_beside(&mut self, deeper: &Atom, term: &mut Atom, lanes: &[Lane]) {
+        if lanes.contains(&Lane::Partial) || self.depth(term) >= self.depth(deeper) {
+            return;
+        }
+        let tiles = Self::positions(&self.grid(lanes))
+            .iter()
+            .map(|position| {
+                let (tile, region) = (self.tile(term, position), self.region(lanes, position));
+                self.vectors.mul_plain(tile, &region.contents(1.0, 0))
+            })
+            .collect();
+        *term = Atom {
+            lanes: lanes.to_vec(),
+            clean: true,
+            tiles,
+        };
+    }
+
+    /// Whether slots beyond the extent of an axis have to be cleared before a sum along it.
+    pub fn must_clear(&self, atom: &Atom, axis: Axis) -> bool {
+        let own = [Lane::Along(axis), Lane::Stack(axis)];
+        !atom.clean && own.iter().any(|&lane| self.pads(&atom.lanes, lane))
+    }
+
+    /// Whether a sum along an axis leaves the value at index 0 alone, and anything at the others.
+    fn leaves_partial(&self, axis: Axis) -> bool {
+        let place = self.axes.place[axis];
+        !self.frame.is_cyclic(place) && self.frame.places[place].block > 1
+    }
+
+    /// Depth of the sum along axes once it stands at every index.
+    pub fn depth_of_sum(&self, atom: &Atom, axes: &[Axis]) -> u32 {
+        let before = axes.iter().any(|&axis| self.must_clear(atom, axis));
+        let after = axes.iter().any(|&axis| self.leaves_partial(axis));
+        self.depth(atom) + u32::from(before) + u32::from(after)
+    }
+
+    /// Depth of the sum times a factor that is the same along the axes, once it stands at every index: a factor that is zero
+    /// beyond index 0 is the mask.
+    pub fn depth_of_sum_times(&self, atom: &Atom, axes: &[Axis], factor: &Atom) -> u32 {
+        let before = axes.iter().any(|&axis| self.must_clear(atom, axis));
+        let after = axes
+            .iter()
+            .any(|&axis| self.leaves_partial(axis) && factor.lanes[self.axes.place[axis]] != Lane::First);
+        let sum = self.depth(atom) + u32::from(before);
+        sum.max(self.depth(factor)) + 1 + u32::from(after)
+    }
+
     /// Sum along an axis.
     pub fn sum(&mut self, atom: &Atom, axis: Axis) -> Atom {
         let place = self.axes.place[axis];
@@ -282,8 +338,7 @@ impl Packer<'_> {
             return self.scale(atom, f64::from(self.axes.extents[axis]));
         }
         let own = [Lane::Along(axis), Lane::Stack(axis)];
-        let is_padded = own.iter().any(|&lane| self.pads(&atom.lanes, lane));
-        let atom = if is_padded && !atom.clean {
+        let atom = if self.must_clear(atom, axis) {
             self.mask(atom, 1.0)
         } else {
             atom.clone()

@@ -17,7 +17,7 @@ use super::stack::Stacks;
 use super::{Packed, Port};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::dialect::slot::Vectors;
-use crate::dialect::tensor::{Elements, permutation, reduced_axes, short_name};
+use crate::dialect::tensor::{Elements, permutation, short_name};
 use crate::ir::{Graph, OpData, Opcode, Secrecy, TensorType, Value};
 
 /// a/b, exactly ±1 where only rounding keeps it from that: such a factor costs no product.
@@ -244,26 +244,7 @@ impl Lowering<'_> {
                 }
                 self.set(op, Known::Secret(form));
             }
-            TensorSum | TensorMean => {
-                let dims = self.dims(op.operands[0]);
-                let axes =
-                    reduced_axes(op.ints("axes"), dims.len()).map_err(|message| unsupported(op, message))?;
-                let (mut coefficient, atom) = self.materialise(op.operands[0])?;
-                let mut atom = self.atoms[atom].clone();
-                for axis in axes {
-                    let axis = dims[axis];
-                    if op.opcode == TensorMean {
-                        coefficient /= f64::from(self.packer.axes.extents[axis]);
-                    }
-                    let place = self.packer.axes.place[axis];
-                    if atom.lanes[place] == Lane::Along(axis) {
-                        atom = self.packer.sum(&atom, axis);
-                    } else {
-                        coefficient *= f64::from(self.packer.axes.extents[axis]);
-                    }
-                }
-                self.set_atom(op, coefficient, atom);
-            }
+            TensorSum | TensorMean => self.sum_along(op)?,
             TensorPoly | TensorPolynomial => self.polynomial(op)?,
             TensorRoll => {
                 let dims = self.dims(op.operands[0]);

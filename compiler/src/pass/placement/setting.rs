@@ -3,14 +3,11 @@
 use crate::analysis::cost::{CostModel, Shape};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::dialect::slot::{Vectors, takes_level};
-use crate::ir::{OpData, Opcode};
-use crate::params::search::{self, Placed, Space};
+use crate::ir::{Graph, OpData, Opcode};
+use crate::params::search::{self, Space};
 use crate::params::security::largest_modulus_bits;
 use crate::params::{Bootstrapping, prime_bits};
 use crate::pass::lower_ckks;
-
-/// Digits that times are reckoned with.
-const DIGITS: u32 = 4;
 
 /// Levels and times.
 #[derive(Clone, Debug)]
@@ -62,31 +59,45 @@ impl Setting {
             search::place(&program(complex), &space, log_scale, f64::from(limit_bits), 0).ok_or_else(refuse)
         };
         let placed = place(false)?;
-        // At least one special prime, as large as any.
-        let bits = placed.chain.bits() + f64::from(limit_bits);
-        let allowed = largest_modulus_bits(space.log_n).map_or(0.0, f64::from);
-        if bits > allowed && !space.toy {
-            return Err(refuse());
-        }
-        let digit_limbs = (placed.chain.top() + 1).div_ceil(DIGITS);
-        let shape = Shape {
-            log_n: space.log_n,
-            special: digit_limbs + 1,
-            digit_limbs,
-        };
-        let model = CostModel::new(&space.target, shape, limit_bits);
-        let seconds = |placed: &Placed| -> f64 {
+        let paired = place(true)?;
+        let programs = [&placed, &paired].map(|placed| {
             let (ckks, _) = lower_ckks::run(&placed.graph, 2, &placed.levels, &placed.chain, 0);
+            ckks
+        });
+        let seconds = |model: &CostModel, ckks: &Graph| -> f64 {
             let ops = ckks.walk().into_iter().map(|op| ckks.op(op));
             let made = ops.filter(|op| op.opcode != Opcode::CkksEncode);
-            made.map(|op| model.op(&ckks, op)).sum()
+            made.map(|op| model.op(ckks, op)).sum()
         };
+        // The digits that are fastest among those whose special primes the modulus has room for.
+        let allowed = largest_modulus_bits(space.log_n).map_or(0.0, f64::from);
+        let mut best: Option<(f64, CostModel)> = None;
+        for digit_limbs in 1..=placed.chain.top() + 1 {
+            let Some(special) = placed.chain.special(digit_limbs, limit_bits, true) else {
+                break;
+            };
+            let special_bits: f64 = special.iter().map(|&prime| (prime as f64).log2()).sum();
+            if placed.chain.bits() + special_bits > allowed && !space.toy {
+                break;
+            }
+            let shape = Shape {
+                log_n: space.log_n,
+                special: special.len() as u32,
+                digit_limbs,
+            };
+            let model = CostModel::new(&space.target, shape, limit_bits);
+            let seconds = seconds(&model, &programs[0]);
+            if best.as_ref().is_none_or(|(least, _)| seconds < *least) {
+                best = Some((seconds, model));
+            }
+        }
+        let (bootstrap, model) = best.ok_or_else(refuse)?;
         Ok(Self {
             floor: bootstrapping.to_coefficients,
             usable: bootstrapping.to_coefficients + left,
             lowest: 0,
-            bootstrap: seconds(&placed),
-            pair: seconds(&place(true)?),
+            bootstrap,
+            pair: seconds(&model, &programs[1]),
             model,
         })
     }

@@ -1,6 +1,7 @@
 //! Composite functions in every layout: padded rows, padded batches, rows across several tiles.
 
 use super::*;
+use crate::ir::Opcode;
 use crate::pass::approximate;
 use crate::pass::lower_ckks::top_level;
 
@@ -79,6 +80,36 @@ fn a_layout_adds_one_level_to_softmax() {
         least.is_some_and(|least| least <= uses[0].depth + 1),
         "{least:?} for {uses:?}"
     );
+}
+
+/// Rows that are zero beyond their classes stay so. Where their place turns round, all sums are rotations alone, so that between two
+/// stages nothing but the row itself is alive; elsewhere each stage makes its sum by one more product.
+#[test]
+fn sums_of_clear_rows_take_no_product_where_rows_turn_round() {
+    let graph = tensor_graph(SOFTMAX, 1);
+    let axes = Axes::unify(&graph).expect("axes");
+    let counts = |turns: bool| -> Vec<(usize, usize)> {
+        let whole = Frame::enumerate(&axes, 32).into_iter().filter(|frame| {
+            let place = (0..frame.places.len()).find(|&place| axes.place_extents[place] == 3);
+            place.is_some_and(|place| frame.places[place].block == 4 && frame.is_cyclic(place) == turns)
+        });
+        let count = |graph: &Graph, opcode| {
+            let ops = graph.walk().into_iter();
+            ops.filter(|&op| graph.op(op).opcode == opcode).count()
+        };
+        whole
+            .map(|frame| {
+                let packed = layout::run(&graph, &axes, &frame, RADIX).expect("laid out");
+                let [products, masks] = [Opcode::SlotMul, Opcode::SlotMulPlain];
+                (count(&packed.graph, products), count(&packed.graph, masks))
+            })
+            .collect()
+    };
+    let (turning, others) = (counts(true), counts(false));
+    assert!(!turning.is_empty() && !others.is_empty());
+    let least = turning[0].0;
+    assert!(turning.iter().all(|&counts| counts == (least, 0)), "{turning:?}");
+    assert!(others.iter().all(|&(products, _)| products > least), "{others:?}");
 }
 
 #[test]

@@ -1,11 +1,12 @@
 //! Sums whose terms wait with their factors, and how they are made when a tensor is needed.
 
 use super::super::atom::{Atom, Lane};
+use super::super::axes::Axis;
 use super::super::form::{AtomId, Form};
 use super::super::public::Public;
-use super::{Known, Lowering, ratio};
+use super::{Known, Lowering, ratio, unsupported};
 use crate::diagnostic::{Code, Diagnostic};
-use crate::dialect::tensor::Elements;
+use crate::dialect::tensor::{Elements, reduced_axes};
 use crate::ir::{OpData, Opcode, Value};
 
 /// A form with more terms is made before it grows further.
@@ -191,5 +192,77 @@ impl Lowering<'_> {
             (depth, products)
         };
         candidates.min_by_key(|&candidate| cost(candidate)).unwrap_or(1.0)
+    }
+
+    /// Sum or mean along axes. Of a product with what is the same along them only the other factor is summed, where that takes
+    /// fewer levels.
+    pub(super) fn sum_along(&mut self, op: &OpData) -> Result<(), Diagnostic> {
+        let tensor = op.operands[0];
+        let dims = self.dims(tensor);
+        let axes = reduced_axes(op.ints("axes"), dims.len()).map_err(|message| unsupported(op, message))?;
+        let axes: Vec<Axis> = axes.into_iter().map(|axis| dims[axis]).collect();
+        let (mut coefficient, sum) = match self.factors(tensor, &axes)? {
+            Some((whole, (factor, same))) => {
+                let (coefficient, sum) = self.sum_of(whole, &axes)?;
+                (coefficient * factor, self.packer.mul(&sum, &same))
+            }
+            None => self.sum_of(tensor, &axes)?,
+        };
+        if op.opcode == Opcode::TensorMean {
+            let extents = axes.iter().map(|&axis| f64::from(self.packer.axes.extents[axis]));
+            coefficient /= extents.product::<f64>();
+        }
+        self.set_atom(op, coefficient, sum);
+        Ok(())
+    }
+
+    /// The sum of a tensor along axes. A tensor that has to be cleared beyond its extents for it is so for whoever reads it later:
+    /// what is made of it then needs no mask to be summed.
+    fn sum_of(&mut self, tensor: Value, axes: &[Axis]) -> Result<(f64, Atom), Diagnostic> {
+        let (mut coefficient, atom) = self.materialise(tensor)?;
+        let mut atom = self.atoms[atom].clone();
+        if axes.iter().any(|&axis| self.packer.must_clear(&atom, axis)) {
+            atom = self.packer.mask(&atom, 1.0);
+            self.bound(tensor, coefficient, &atom);
+            let cleared = self.atom(atom.clone());
+            self.known[tensor.index()] = Some(Known::Secret(Form::term(coefficient, cleared)));
+        }
+        for &axis in axes {
+            if atom.lanes[self.packer.axes.place[axis]] == Lane::Along(axis) {
+                atom = self.packer.sum(&atom, axis);
+            } else {
+                coefficient *= f64::from(self.packer.axes.extents[axis]);
+            }
+        }
+        Ok((coefficient, atom))
+    }
+
+    /// The factors of a product of which one is the same along the axes, if summing the other one alone takes fewer levels: the
+    /// other one, and the one that is the same with its coefficient.
+    fn factors(&mut self, product: Value, axes: &[Axis]) -> Result<Option<(Value, (f64, Atom))>, Diagnostic> {
+        let Some(op) = self.graph.defining_op(product).map(|op| self.graph.op(op)) else {
+            return Ok(None);
+        };
+        if op.opcode != Opcode::TensorMul || (0..2).any(|index| self.public(op, index).is_some()) {
+            return Ok(None);
+        }
+        let (_, whole) = self.materialise(product)?;
+        let direct = self.packer.depth_of_sum(&self.atoms[whole], axes);
+        for (whole, same) in [(0, 1), (1, 0)] {
+            let (whole, same) = (op.operands[whole], op.operands[same]);
+            let (_, summed) = self.materialise(whole)?;
+            let (factor, same) = self.materialise(same)?;
+            let (summed, same) = (&self.atoms[summed], self.atoms[same].clone());
+            let place = |axis: &Axis| self.packer.axes.place[*axis];
+            let along = |axis: &Axis| summed.lanes[place(axis)] == Lane::Along(*axis);
+            let varies = |axis: &Axis| same.lanes[place(axis)].varies();
+            if axes.iter().all(along)
+                && !axes.iter().any(varies)
+                && self.packer.depth_of_sum_times(summed, axes, &same) < direct
+            {
+                return Ok(Some((whole, (factor, same))));
+            }
+        }
+        Ok(None)
     }
 }
