@@ -1,5 +1,7 @@
 //! What a public vector holds, and how attributes say it.
 
+use std::sync::Arc;
+
 use cipherloom_plan::{Fourier, Repeat, fourier};
 
 use crate::ir::{Attribute, Attributes, Builder, OpData};
@@ -17,7 +19,7 @@ pub enum Contents {
         dims: Vec<Repeat>,
     },
     /// These slots, repeated.
-    Slots(Vec<f64>),
+    Slots(Arc<[f64]>),
     /// A diagonal of a Fourier transform: complex, described and made where it is encoded.
     Diagonal(Diagonal),
 }

@@ -1,5 +1,7 @@
 //! Appending operations with few words.
 
+use std::sync::Arc;
+
 use super::{Attribute, Attributes, BlockId, Graph, OpData, OpId, Opcode, Type, Value};
 use crate::source::Span;
 
@@ -47,6 +49,12 @@ impl From<Vec<i64>> for Attribute {
 
 impl From<Vec<f64>> for Attribute {
     fn from(value: Vec<f64>) -> Self {
+        Self::Floats(value.into())
+    }
+}
+
+impl From<Arc<[f64]>> for Attribute {
+    fn from(value: Arc<[f64]>) -> Self {
         Self::Floats(value)
     }
 }

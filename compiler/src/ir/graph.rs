@@ -1,6 +1,8 @@
 //! The graph: owner of operations, values and blocks.
 
 use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
 use super::{BlockId, OpId, Opcode, Type, Value};
 use crate::source::Span;
@@ -18,10 +20,44 @@ pub enum Attribute {
     Text(String),
     /// `[1, 2]`.
     Ints(Vec<i64>),
-    /// `[1.0, 2.0]`.
-    Floats(Vec<f64>),
+    /// `[1.0, 2.0]`; shared, since a vector of slots is long and programs are copied often.
+    Floats(Arc<[f64]>),
     /// `["a", "b"]`.
     Texts(Vec<String>),
+}
+
+/// Most elements of a list of reals that go into its hash.
+const MOST_HASHED: usize = 64;
+
+impl Attribute {
+    /// Hashes the value. Attributes of one hash may still differ: of a long list only some elements count.
+    pub fn hash(&self, hasher: &mut impl Hasher) {
+        match self {
+            Self::Flag(value) => value.hash(hasher),
+            Self::Int(value) => value.hash(hasher),
+            Self::Float(value) => value.to_bits().hash(hasher),
+            Self::Text(value) => value.hash(hasher),
+            Self::Ints(values) => values.hash(hasher),
+            Self::Texts(values) => values.hash(hasher),
+            Self::Floats(values) => {
+                values.len().hash(hasher);
+                let some = values.iter().step_by(values.len().div_ceil(MOST_HASHED).max(1));
+                some.for_each(|value| value.to_bits().hash(hasher));
+            }
+        }
+    }
+
+    /// Whether both are one value to the last bit.
+    pub fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Float(a), Self::Float(b)) => a.to_bits() == b.to_bits(),
+            (Self::Floats(a), Self::Floats(b)) => {
+                let same = |(a, b): (&f64, &f64)| a.to_bits() == b.to_bits();
+                Arc::ptr_eq(a, b) || (a.len() == b.len() && a.iter().zip(b.iter()).all(same))
+            }
+            _ => self == other,
+        }
+    }
 }
 
 /// Named attributes, in the order of their names.

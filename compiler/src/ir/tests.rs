@@ -27,7 +27,7 @@ fn attribute() -> impl Strategy<Value = Attribute> {
         float().prop_map(Attribute::Float),
         ".*".prop_map(Attribute::Text),
         prop::collection::vec(any::<i64>(), 0..4).prop_map(Attribute::Ints),
-        prop::collection::vec(float(), 0..4).prop_map(Attribute::Floats),
+        prop::collection::vec(float(), 0..4).prop_map(Attribute::from),
         prop::collection::vec(".*", 0..3).prop_map(Attribute::Texts),
     ]
 }

@@ -132,7 +132,7 @@ pub fn run(graph: &Graph, axes: &Axes, frame: &Frame, radix: Radix) -> Result<Pa
     };
     let packed = lower::lower(graph, axes, frame, stacks, radix)?;
     Ok(Packed {
-        graph: simplify_slots::run(&packed.graph),
+        graph: simplify_slots::run(packed.graph),
         ports: packed.ports,
     })
 }

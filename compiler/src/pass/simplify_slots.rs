@@ -14,29 +14,32 @@
 //! %3 = slot.add %1, %2
 //! ```
 
-use std::collections::BTreeMap;
-use std::fmt::Write;
+use std::collections::HashMap;
+use std::collections::hash_map::DefaultHasher;
+use std::hash::{Hash, Hasher};
 
 use crate::dialect::slot::{Contents, NOTES, is_exact};
-use crate::ir::{Attribute, Graph, OpData, Opcode, Value};
+use crate::ir::{Attribute, Attributes, Graph, OpData, Opcode, Value};
 
 /// The smaller program.
-pub fn run(old: &Graph) -> Graph {
-    let live = live(old);
+pub fn run(mut old: Graph) -> Graph {
+    let live = live(&old);
     let mut simplifier = Simplifier {
         new: Graph::new(old.name.clone()),
         map: vec![None; old.value_count()],
-        numbers: BTreeMap::new(),
+        known: HashMap::new(),
     };
-    for op in old.walk() {
-        let op = old.op(op);
+    for id in old.walk() {
+        let op = old.op_mut(id);
         let needed = op.opcode.has_effect() || op.results.iter().any(|result| live[result.index()]);
         if needed {
-            simplifier.op(old, op);
+            let attributes = std::mem::take(&mut op.attributes);
+            simplifier.op(&old, old.op(id), attributes);
         }
     }
     // Folding leaves operations behind that nothing reads any more.
-    sweep(&simplifier.new)
+    sweep(&mut simplifier.new);
+    simplifier.new
 }
 
 /// Values that an output needs.
@@ -53,43 +56,23 @@ fn live(graph: &Graph) -> Vec<bool> {
     live
 }
 
-/// A copy without dead operations.
-fn sweep(old: &Graph) -> Graph {
-    let live = live(old);
-    let mut new = Graph::new(old.name.clone());
-    let mut map: Vec<Option<Value>> = vec![None; old.value_count()];
-    for op in old.walk() {
-        let op = old.op(op);
-        if !op.opcode.has_effect() && !op.results.iter().any(|result| live[result.index()]) {
-            continue;
-        }
-        let operands = op
-            .operands
-            .iter()
-            .filter_map(|operand| map[operand.index()])
-            .collect();
-        let types: Vec<_> = op.results.iter().map(|&result| old.ty(result).clone()).collect();
-        let block = new.body();
-        let copy = new.append(
-            block,
-            OpData {
-                operands,
-                ..op.clone()
-            },
-            types,
-        );
-        for (&result, &own) in op.results.iter().zip(&new.op(copy).results) {
-            map[result.index()] = Some(own);
-        }
-    }
-    new
+/// Takes dead operations out.
+fn sweep(graph: &mut Graph) {
+    let live = live(graph);
+    let body = graph.body();
+    let mut ops = std::mem::take(&mut graph.block_mut(body).ops);
+    ops.retain(|&op| {
+        let op = graph.op(op);
+        op.opcode.has_effect() || op.results.iter().any(|result| live[result.index()])
+    });
+    graph.block_mut(body).ops = ops;
 }
 
 struct Simplifier {
     new: Graph,
     map: Vec<Option<Value>>,
-    /// Operations made so far, by their text.
-    numbers: BTreeMap<String, Value>,
+    /// Results of the operations made so far, by hash.
+    known: HashMap<u64, Vec<Value>>,
 }
 
 impl Simplifier {
@@ -97,16 +80,20 @@ impl Simplifier {
         self.new.defining_op(value).map(|op| self.new.op(op))
     }
 
-    fn op(&mut self, old: &Graph, op: &OpData) {
+    /// Takes over an operation, whose attributes are given apart.
+    fn op(&mut self, old: &Graph, op: &OpData, attributes: Attributes) {
         let operands: Vec<Value> = op
             .operands
             .iter()
             .filter_map(|operand| self.map[operand.index()])
             .collect();
         let mut data = OpData {
+            opcode: op.opcode,
             operands,
             results: Vec::new(),
-            ..op.clone()
+            attributes,
+            regions: Vec::new(),
+            span: op.span,
         };
         let Some(&result) = op.results.first() else {
             let block = self.new.body();
@@ -118,9 +105,11 @@ impl Simplifier {
             let plain = old.ty(op.operands[op.operands.len() - 1]).clone();
             let constant = OpData {
                 opcode: Opcode::SlotConstant,
-                attributes: constant.attributes(),
                 operands: Vec::new(),
-                ..op.clone()
+                results: Vec::new(),
+                attributes: constant.attributes(),
+                regions: Vec::new(),
+                span: op.span,
             };
             let value = self.number(constant, plain);
             data.operands[1] = value;
@@ -176,25 +165,48 @@ impl Simplifier {
 
     /// The operation, or an equal one that is there already.
     fn number(&mut self, data: OpData, ty: crate::ir::Type) -> Value {
-        let mut key = format!("{} {:?}", data.opcode.name(), data.operands);
-        for (name, value) in data
-            .attributes
-            .iter()
-            .filter(|(name, _)| !NOTES.contains(&name.as_str()))
-        {
-            let _ = write!(key, " {name}={value}");
-        }
+        let hash = hash_of(&data);
         // A state has another value each time that it is read.
-        let known = self.numbers.get(&key).filter(|_| !data.flag("state"));
-        if let Some(&known) = known {
-            return known;
+        if !data.flag("state") {
+            let known = self.known.get(&hash).into_iter().flatten().copied();
+            let equal = |value: &Value| self.definition(*value).is_some_and(|op| is_same(op, &data));
+            if let Some(known) = known.into_iter().find(equal) {
+                return known;
+            }
         }
         let block = self.new.body();
         let op = self.new.append(block, data, [ty]);
         let value = self.new.op(op).results[0];
-        self.numbers.insert(key, value);
+        self.known.entry(hash).or_default().push(value);
         value
     }
+}
+
+/// The attributes that bear on what an operation means.
+fn meaning(op: &OpData) -> impl Iterator<Item = (&String, &Attribute)> {
+    op.attributes
+        .iter()
+        .filter(|(name, _)| !NOTES.contains(&name.as_str()))
+}
+
+fn hash_of(op: &OpData) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (op.opcode, &op.operands).hash(&mut hasher);
+    for (name, value) in meaning(op) {
+        name.hash(&mut hasher);
+        value.hash(&mut hasher);
+    }
+    hasher.finish()
+}
+
+/// Whether two operations compute the same.
+fn is_same(a: &OpData, b: &OpData) -> bool {
+    a.opcode == b.opcode
+        && a.operands == b.operands
+        && meaning(a).count() == meaning(b).count()
+        && meaning(a)
+            .zip(meaning(b))
+            .all(|((name, value), (other_name, other))| name == other_name && value.is_same(other))
 }
 
 #[cfg(test)]
@@ -216,7 +228,7 @@ mod tests {
   slot.output %6 {port = 1, tile = 0}
 }
 "#;
-        let simplified = print(&run(&parse(text).expect("valid")));
+        let simplified = print(&run(parse(text).expect("valid")));
         insta::assert_snapshot!(simplified, @r"
         graph @g {
           %0 = slot.input {port = 0, tile = 0} : vec<4, secret>

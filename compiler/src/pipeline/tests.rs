@@ -264,7 +264,7 @@ fn run_plan(packed: &Packed, plan: &PlanData) -> slot::Outputs {
                     dims: dims.clone(),
                 }
                 .expand(slots),
-                ConstantKind::Slots { values } => Contents::Slots(values.clone()).expand(slots),
+                ConstantKind::Slots { values } => Contents::Slots(values.as_slice().into()).expand(slots),
                 ConstantKind::Fourier(_) => panic!("complex constants have no clear form here"),
             },
             Op::Add | Op::AddPlain => zip(&get(instruction.a), &get(instruction.b), |a, b| a + b),
@@ -377,7 +377,7 @@ fn plans_compute_what_the_reference_does() {
         };
         let Lowered {
             packed, mut choice, ..
-        } = backend::lower(&graph, &options, false).expect("lowered");
+        } = backend::lower(&graph, &options, false, None).expect("lowered");
         choice.ckks = schedule::run(&choice.ckks);
         let (data, _) = emit::run(
             &packed,
