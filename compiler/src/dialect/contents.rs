@@ -67,7 +67,7 @@ impl Diagonal {
             ("last", self.last.into()),
             ("factor", self.factor.into()),
         ]);
-        attributes.insert("inverse".to_owned(), self.inverse.into());
+        attributes.insert("inverse", self.inverse.into());
         attributes
     }
 
@@ -131,8 +131,8 @@ impl Contents {
             Self::Slots(values) => Builder::attributes([("values", values.clone().into())]),
             Self::Diagonal(diagonal) => {
                 let mut attributes = diagonal.stage_attributes();
-                attributes.insert("diagonal".to_owned(), diagonal.diagonal.into());
-                attributes.insert("shift".to_owned(), diagonal.shift.into());
+                attributes.insert("diagonal", diagonal.diagonal.into());
+                attributes.insert("shift", diagonal.shift.into());
                 attributes
             }
             Self::Boxes { value, offset, dims } => Builder::attributes([

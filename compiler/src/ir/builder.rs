@@ -86,11 +86,8 @@ impl<'g> Builder<'g> {
     }
 
     /// Attributes from pairs.
-    pub fn attributes<const COUNT: usize>(pairs: [(&str, Attribute); COUNT]) -> Attributes {
-        pairs
-            .into_iter()
-            .map(|(name, value)| (name.to_owned(), value))
-            .collect()
+    pub fn attributes<const COUNT: usize>(pairs: [(&'static str, Attribute); COUNT]) -> Attributes {
+        pairs.into()
     }
 
     /// Appends an operation with any number of results.

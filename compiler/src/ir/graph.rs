@@ -1,10 +1,9 @@
 //! The graph: owner of operations, values and blocks.
 
-use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use super::{BlockId, OpId, Opcode, Type, Value};
+use super::{Attributes, BlockId, OpId, Opcode, Type, Value};
 use crate::source::Span;
 
 /// The value of an attribute.
@@ -59,9 +58,6 @@ impl Attribute {
         }
     }
 }
-
-/// Named attributes, in the order of their names.
-pub type Attributes = BTreeMap<String, Attribute>;
 
 /// An operation.
 #[derive(Clone, Debug, PartialEq)]

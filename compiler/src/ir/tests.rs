@@ -79,6 +79,7 @@ proptest! {
             let opcode = Opcode::ALL[opcode];
             let operands: Vec<Value> = values.iter().rev().take(2).copied().collect();
             let arguments = types.clone();
+            let attributes: Attributes = attributes.into_iter().collect();
             let op = Builder::new(&mut graph, body).op(opcode, &operands, attributes, types);
             values.extend(graph.op(op).results.clone());
             for _ in 0..opcode.regions() {

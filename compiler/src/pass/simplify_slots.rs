@@ -19,7 +19,7 @@ use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 
 use crate::dialect::slot::{Contents, NOTES, is_exact};
-use crate::ir::{Attribute, Attributes, Graph, OpData, Opcode, Value};
+use crate::ir::{Attribute, Attributes, Graph, Name, OpData, Opcode, Value};
 
 /// The smaller program.
 pub fn run(mut old: Graph) -> Graph {
@@ -150,7 +150,7 @@ impl Simplifier {
                 };
                 data.operands = inner.operands.clone();
                 data.attributes
-                    .insert("values".to_owned(), Attribute::Floats(product));
+                    .insert("values", Attribute::Floats(product));
                 None
             }
             Opcode::SlotMulPlain => {
@@ -183,10 +183,9 @@ impl Simplifier {
 }
 
 /// The attributes that bear on what an operation means.
-fn meaning(op: &OpData) -> impl Iterator<Item = (&String, &Attribute)> {
-    op.attributes
-        .iter()
-        .filter(|(name, _)| !NOTES.contains(&name.as_str()))
+fn meaning(op: &OpData) -> impl Iterator<Item = (&Name, &Attribute)> {
+    let is_note = |name: &Name| NOTES.contains(&name.as_ref());
+    op.attributes.iter().filter(move |(name, _)| !is_note(name))
 }
 
 fn hash_of(op: &OpData) -> u64 {

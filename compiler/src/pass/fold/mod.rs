@@ -239,7 +239,7 @@ fn hash_of(opcode: Opcode, operands: &[Value], attributes: &Attributes, commutes
         operands.sort_unstable();
     }
     (opcode, operands).hash(&mut hasher);
-    for (name, attribute) in attributes {
+    for (name, attribute) in attributes.iter() {
         name.hash(&mut hasher);
         attribute.hash(&mut hasher);
     }

@@ -398,7 +398,7 @@ impl Fold<'_> {
                     .map(|&axis| outer[axis as usize])
                     .collect();
                 let mut attributes = attributes.clone();
-                attributes.insert("axes".to_owned(), Attribute::Ints(axes));
+                attributes.insert("axes", Attribute::Ints(axes));
                 self.emit(place, opcode, &inner.operands, &attributes, shape, None)
             }
             (TensorReshape, Some(inner)) => self.linear(place, opcode, inner.operands[0], attributes, shape),
@@ -432,7 +432,7 @@ impl Fold<'_> {
         let scaled = polynomial.of_scaled_argument(s);
         let mut attributes = attributes.clone();
         if opcode == TensorPoly {
-            attributes.insert("coefficients".to_owned(), scaled.coefficients.into());
+            attributes.insert("coefficients", scaled.coefficients.into());
         } else {
             attributes.extend(scaled.attributes(op.float("error").unwrap_or(0.0)));
         }
