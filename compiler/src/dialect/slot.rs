@@ -116,15 +116,16 @@ impl Vectors {
             block: self.block,
             span: self.span,
         };
-        let op = builder.op(opcode, operands, attributes, vec![ty]);
+        let value = builder.value(opcode, operands, attributes, ty);
         let below = operands
             .iter()
             .map(|&operand| self.depth(operand))
             .max()
             .unwrap_or(0);
-        let value = self.graph.op(op).results[0];
+        let op = self.graph.defining_op(value).map(|op| self.graph.op(op));
+        let own = op.is_some_and(takes_level);
         self.depths.resize(value.index() + 1, 0);
-        self.depths[value.index()] = below + u32::from(takes_level(self.graph.op(op)));
+        self.depths[value.index()] = below + u32::from(own);
         value
     }
 

@@ -98,20 +98,25 @@ impl<'g> Builder<'g> {
         attributes: Attributes,
         types: Vec<Type>,
     ) -> OpId {
-        let data = OpData {
+        let data = self.data(opcode, operands, attributes);
+        self.graph.append(self.block, data, types)
+    }
+
+    fn data(&self, opcode: Opcode, operands: &[Value], attributes: Attributes) -> OpData {
+        OpData {
             opcode,
             operands: operands.to_vec(),
             results: Vec::new(),
             attributes,
             regions: Vec::new(),
             span: self.span,
-        };
-        self.graph.append(self.block, data, types)
+        }
     }
 
     /// Appends an operation with one result and gives the result.
     pub fn value(&mut self, opcode: Opcode, operands: &[Value], attributes: Attributes, ty: Type) -> Value {
-        let op = self.op(opcode, operands, attributes, vec![ty]);
+        let data = self.data(opcode, operands, attributes);
+        let op = self.graph.append(self.block, data, [ty]);
         self.graph.op(op).results[0]
     }
 

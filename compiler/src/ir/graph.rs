@@ -263,8 +263,10 @@ impl Graph {
     /// Makes an operation that stands in no block yet; `types` are those of its results.
     pub fn new_op(&mut self, mut data: OpData, types: impl IntoIterator<Item = Type>) -> OpId {
         let op = OpId(self.ops.len() as u32);
+        let types = types.into_iter();
         data.results.clear();
-        for (position, ty) in types.into_iter().enumerate() {
+        data.results.reserve_exact(types.size_hint().0);
+        for (position, ty) in types.enumerate() {
             let value = Value(self.values.len() as u32);
             self.values.push(ValueData {
                 ty,
@@ -298,7 +300,7 @@ impl Graph {
                 }
             }
         }
-        let mut ops = Vec::new();
+        let mut ops = Vec::with_capacity(self.ops.len());
         visit(self, self.body(), &mut ops);
         ops
     }

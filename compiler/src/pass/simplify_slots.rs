@@ -21,13 +21,30 @@ use std::hash::{Hash, Hasher};
 use crate::dialect::slot::{Contents, NOTES, is_exact};
 use crate::ir::{Attribute, Attributes, Graph, Name, OpData, Opcode, Value};
 
-/// The smaller program.
-pub fn run(mut old: Graph) -> Graph {
+/// Roughly how much there is to compute, in rotations.
+pub fn work(graph: &Graph) -> f64 {
+    let ops = graph.walk().into_iter().map(|op| graph.op(op));
+    ops.map(|op| lasting_work(op).unwrap_or(0.05)).sum()
+}
+
+/// The same of one operation, of a kind that is never left out again once it is there.
+fn lasting_work(op: &OpData) -> Option<f64> {
+    match op.opcode {
+        Opcode::SlotMul => Some(1.0),
+        Opcode::SlotSumRotations => Some(0.5 + 0.5 * op.ints("by").len() as f64),
+        Opcode::SlotMulPlain => Some(0.25),
+        _ => None,
+    }
+}
+
+/// The smaller program; `None` if its [`work`] is more than `most`.
+pub fn run(mut old: Graph, most: f64) -> Option<Graph> {
     let live = live(&old);
     let mut simplifier = Simplifier {
         new: Graph::new(old.name.clone()),
         map: vec![None; old.value_count()],
-        known: HashMap::new(),
+        known: HashMap::with_capacity(old.value_count()),
+        work: 0.0,
     };
     for id in old.walk() {
         let op = old.op_mut(id);
@@ -36,10 +53,13 @@ pub fn run(mut old: Graph) -> Graph {
             let attributes = std::mem::take(&mut op.attributes);
             simplifier.op(&old, old.op(id), attributes);
         }
+        if simplifier.work > most {
+            return None;
+        }
     }
     // Folding leaves operations behind that nothing reads any more.
     sweep(&mut simplifier.new);
-    simplifier.new
+    Some(simplifier.new).filter(|new| work(new) <= most)
 }
 
 /// Values that an output needs.
@@ -71,8 +91,10 @@ fn sweep(graph: &mut Graph) {
 struct Simplifier {
     new: Graph,
     map: Vec<Option<Value>>,
-    /// Results of the operations made so far, by hash.
-    known: HashMap<u64, Vec<Value>>,
+    /// Results of the operations made so far, by hash, or by the next number that was free.
+    known: HashMap<u64, Value>,
+    /// What those take that stay.
+    work: f64,
 }
 
 impl Simplifier {
@@ -149,8 +171,7 @@ impl Simplifier {
                         .collect(),
                 };
                 data.operands = inner.operands.clone();
-                data.attributes
-                    .insert("values", Attribute::Floats(product));
+                data.attributes.insert("values", Attribute::Floats(product));
                 None
             }
             Opcode::SlotMulPlain => {
@@ -165,19 +186,20 @@ impl Simplifier {
 
     /// The operation, or an equal one that is there already.
     fn number(&mut self, data: OpData, ty: crate::ir::Type) -> Value {
-        let hash = hash_of(&data);
-        // A state has another value each time that it is read.
-        if !data.flag("state") {
-            let known = self.known.get(&hash).into_iter().flatten().copied();
-            let equal = |value: &Value| self.definition(*value).is_some_and(|op| is_same(op, &data));
-            if let Some(known) = known.into_iter().find(equal) {
+        let mut hash = hash_of(&data);
+        while let Some(&known) = self.known.get(&hash) {
+            // A state has another value each time that it is read.
+            let equal = |op: &OpData| !data.flag("state") && is_same(op, &data);
+            if self.definition(known).is_some_and(equal) {
                 return known;
             }
+            hash = hash.wrapping_add(1);
         }
+        self.work += lasting_work(&data).unwrap_or(0.0);
         let block = self.new.body();
         let op = self.new.append(block, data, [ty]);
         let value = self.new.op(op).results[0];
-        self.known.entry(hash).or_default().push(value);
+        self.known.insert(hash, value);
         value
     }
 }
@@ -227,7 +249,7 @@ mod tests {
   slot.output %6 {port = 1, tile = 0}
 }
 "#;
-        let simplified = print(&run(parse(text).expect("valid")));
+        let simplified = print(&run(parse(text).expect("valid"), f64::INFINITY).expect("little work"));
         insta::assert_snapshot!(simplified, @r"
         graph @g {
           %0 = slot.input {port = 0, tile = 0} : vec<4, secret>

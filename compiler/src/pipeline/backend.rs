@@ -10,7 +10,7 @@ use crate::analysis::cost::{CostModel, Shape};
 use crate::analysis::depth;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::emit::{self, Claims};
-use crate::ir::{Graph, OpData, Opcode};
+use crate::ir::{Graph, Opcode};
 use crate::options::Options;
 use crate::parallel;
 use crate::params::search::{self, Choice, KEY_BUDGET_BYTES, Placed, Space};
@@ -33,6 +33,8 @@ const COMPARED_DIGITS: u32 = 4;
 const COMPARED_LEFT: u32 = 10;
 /// Frames that are compared by their predicted time.
 const CLOSELY_COMPARED: usize = 8;
+/// What sums of work may differ by, relatively, in another order.
+const ROUNDING: f64 = 1e-9;
 /// Rotations are first summed two bits at a time: about half the decompositions of one bit at a time.
 pub const FIRST_RADIX: Radix = Radix {
     cyclic: 2,
@@ -217,12 +219,16 @@ fn at_degree(graph: &Graph, options: &Options, log_n: u32, refreshing: bool) -> 
 fn promising(graph: &Graph, axes: &Axes, slots: u32) -> Result<Vec<(Frame, Packed)>, Diagnostic> {
     let mut best: Vec<(f64, Frame, Packed)> = Vec::new();
     for frames in layout::frames(graph, axes, slots).chunks(parallel::PORTION) {
+        let most = match best.get(CLOSELY_COMPARED - 1) {
+            Some(&(most, ..)) => most * (1.0 + ROUNDING),
+            None => f64::INFINITY,
+        };
         let layouts = parallel::map(frames, |frame| {
-            let packed = layout::run(graph, axes, frame, FIRST_RADIX)?;
-            Ok((work(&packed.graph), packed))
+            let packed = layout::run_within(graph, axes, frame, FIRST_RADIX, most)?;
+            Ok(packed.map(|packed| (layout::work(&packed.graph), packed)))
         });
         for (frame, layout) in frames.iter().zip(layouts) {
-            let (work, packed) = layout?;
+            let Some((work, packed)) = layout? else { continue };
             let place = best.partition_point(|(other, ..)| other.total_cmp(&work).is_le());
             if place < CLOSELY_COMPARED {
                 best.truncate(CLOSELY_COMPARED - 1);
@@ -234,17 +240,6 @@ fn promising(graph: &Graph, axes: &Axes, slots: u32) -> Result<Vec<(Frame, Packe
         .into_iter()
         .map(|(_, frame, packed)| (frame, packed))
         .collect())
-}
-
-/// Roughly how much there is to compute, in rotations.
-fn work(graph: &Graph) -> f64 {
-    let each = |op: &OpData| match op.opcode {
-        Opcode::SlotMul => 1.0,
-        Opcode::SlotSumRotations => 0.5 + 0.5 * op.ints("by").len() as f64,
-        Opcode::SlotMulPlain => 0.25,
-        _ => 0.05,
-    };
-    graph.walk().into_iter().map(|op| each(graph.op(op))).sum()
 }
 
 /// The best radix and parameters of a graph that is laid out in a frame, once with each radix.

@@ -299,10 +299,7 @@ impl<'a> Checker<'a> {
 
     fn name_constant(&mut self, value: Value, name: &str) {
         if let Some(op) = self.graph.defining_op(value) {
-            self.graph
-                .op_mut(op)
-                .attributes
-                .insert("name", name.into());
+            self.graph.op_mut(op).attributes.insert("name", name.into());
         }
     }
 
