@@ -24,19 +24,19 @@ impl Attributes {
 
     /// The attribute of a name.
     pub fn get(&self, name: &str) -> Option<&Attribute> {
-        let place = self.place(name).ok()?;
-        self.0.get(place).map(|(_, value)| value)
+        let pair = self.0.iter().find(|(other, _)| other == name)?;
+        Some(&pair.1)
     }
 
     /// The same, to be changed.
     pub fn get_mut(&mut self, name: &str) -> Option<&mut Attribute> {
-        let place = self.place(name).ok()?;
-        self.0.get_mut(place).map(|(_, value)| value)
+        let pair = self.0.iter_mut().find(|(other, _)| other == name)?;
+        Some(&mut pair.1)
     }
 
     /// Whether there is one of this name.
     pub fn contains_key(&self, name: &str) -> bool {
-        self.place(name).is_ok()
+        self.get(name).is_some()
     }
 
     /// Sets an attribute; gives the value that it had.

@@ -155,7 +155,7 @@ struct Front {
 }
 
 /// Rows are padded to whole groups of so many levels, which are compared at once.
-const GROUP: usize = 16;
+const GROUP: usize = 8;
 
 struct Search<'a> {
     problem: &'a Problem,
@@ -388,9 +388,15 @@ impl<'a> Search<'a> {
 fn prune(states: &mut Vec<State>, needs: &[u8], width: usize) -> bool {
     states.sort_by(|a, b| a.seconds.total_cmp(&b.seconds));
     let row = |state: &State| &needs[state.row * width..][..width];
+    // Eight levels at once: a byte keeps its top bit if what is subtracted is not larger.
+    let tops = u64::from_ne_bytes([0x80; GROUP]);
+    let no_more = |(a, b): (&[u8; GROUP], &[u8; GROUP])| {
+        let (a, b) = (u64::from_ne_bytes(*a), u64::from_ne_bytes(*b));
+        ((b | tops) - a) & tops == tops
+    };
     let asks_no_more = |a: &[u8], b: &[u8]| {
-        let mut groups = a.chunks_exact(GROUP).zip(b.chunks_exact(GROUP));
-        groups.all(|(a, b)| a.iter().zip(b).fold(true, |all, (a, b)| all & (a <= b)))
+        let (a, b) = (a.as_chunks().0, b.as_chunks().0);
+        a.iter().zip(b).all(no_more)
     };
     let mut kept = 0;
     for index in 0..states.len() {
