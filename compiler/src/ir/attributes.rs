@@ -105,3 +105,30 @@ impl<N: Into<Name>, const COUNT: usize> From<[(N, Attribute); COUNT]> for Attrib
         pairs.into_iter().collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attributes_stand_in_the_order_of_their_names() {
+        let mut attributes = Attributes::from([
+            ("tile", Attribute::Int(1)),
+            ("by", Attribute::Int(2)),
+            ("tile", Attribute::Int(3)),
+        ]);
+        assert_eq!(attributes.insert("port", Attribute::Int(4)), None);
+        assert_eq!(
+            attributes.insert("by", Attribute::Int(5)),
+            Some(Attribute::Int(2))
+        );
+        let names: Vec<&str> = attributes.iter().map(|(name, _)| name.as_ref()).collect();
+        assert_eq!(names, ["by", "port", "tile"]);
+        assert_eq!(attributes.remove("port"), Some(Attribute::Int(4)));
+        assert!(!attributes.contains_key("port"));
+        assert_eq!(
+            [attributes.get("by"), attributes.get("tile")],
+            [Some(&Attribute::Int(5)), Some(&Attribute::Int(3))]
+        );
+    }
+}

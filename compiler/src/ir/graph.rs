@@ -29,8 +29,8 @@ pub enum Attribute {
 const MOST_HASHED: usize = 64;
 
 impl Attribute {
-    /// Hashes the value. Attributes of one hash may still differ: of a long list only some elements count.
-    pub fn hash(&self, hasher: &mut impl Hasher) {
+    /// Adds the value to a hash. Attributes of one hash may still differ: of a long list only some elements count.
+    pub fn add_to(&self, hasher: &mut impl Hasher) {
         match self {
             Self::Flag(value) => value.hash(hasher),
             Self::Int(value) => value.hash(hasher),

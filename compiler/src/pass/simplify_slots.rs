@@ -152,7 +152,7 @@ impl Simplifier {
         let inner = self.definition(*data.operands.first()?)?;
         // The ends of a function stay whole: the noise analysis looks at what lies between them.
         let mut ends = ["argument", "beside", "image"].iter();
-        let is_argument = ends.any(|end| inner.attributes.contains_key(*end));
+        let is_argument = ends.any(|end| inner.attributes.contains_key(end));
         if inner.opcode != Opcode::SlotMulScalar || is_exact(inner.floats("values")) || is_argument {
             return None;
         }
@@ -215,7 +215,7 @@ fn hash_of(op: &OpData) -> u64 {
     (op.opcode, &op.operands).hash(&mut hasher);
     for (name, value) in meaning(op) {
         name.hash(&mut hasher);
-        value.hash(&mut hasher);
+        value.add_to(&mut hasher);
     }
     hasher.finish()
 }

@@ -7,11 +7,12 @@ use cipherloom_plan::{KeyKind, LayoutView, Op, Plan, PortKind};
 use proptest::prelude::*;
 
 use super::*;
+use crate::analysis::depth;
 use crate::dialect::slot::{self, Contents};
 use crate::emit;
 use crate::options::{Options, TensorData};
 use crate::pass::layout::{self, Axes, Frame, Packed, Port, Radix};
-use crate::pass::schedule;
+use crate::pass::{lower_ckks, schedule};
 use crate::reference::{Length, Reference};
 use crate::source::Source;
 
@@ -296,7 +297,12 @@ fn every_frame_of(graph: &Graph, slots: u32, radix: Radix) {
     let frames = layout::frames(graph, &axes, slots);
     assert!(!frames.is_empty());
     for frame in frames {
-        let packed = layout::run(graph, &axes, &frame, radix).expect("laid out");
+        let within = |most: f64| layout::run_within(graph, &axes, &frame, radix, most).expect("laid out");
+        let packed = within(f64::INFINITY).expect("any work will do");
+        let work = layout::work(&packed.graph);
+        assert!(within(work * 1.001).is_some() && within(work * 0.999).is_none());
+        let (_, top) = lower_ckks::top_level(&packed.graph, 0);
+        assert!(depth::least(graph) <= top, "{}", frame.describe(&axes));
         let difference = difference(graph, &packed, &run_slots(&packed));
         assert!(difference < 1e-9, "{}: {difference}", frame.describe(&axes));
     }

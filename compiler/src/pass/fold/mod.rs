@@ -241,7 +241,7 @@ fn hash_of(opcode: Opcode, operands: &[Value], attributes: &Attributes, commutes
     (opcode, operands).hash(&mut hasher);
     for (name, attribute) in attributes.iter() {
         name.hash(&mut hasher);
-        attribute.hash(&mut hasher);
+        attribute.add_to(&mut hasher);
     }
     hasher.finish()
 }
