@@ -8,6 +8,7 @@ pub mod emit;
 pub mod grad;
 pub mod ir;
 pub mod options;
+mod parallel;
 pub mod params;
 pub mod pass;
 pub mod pipeline;

@@ -104,8 +104,8 @@ fn compile_freely(
     let exact = grad::differentiate(graph)?;
     let mut assumptions = range::check(&exact)?;
     assumptions.retain(|note| !note.proven);
-    let steps = choose_steps(&exact, options)?;
-    let (approximated, approximations, lowered) = carry(&exact, steps, options)?;
+    let (steps, known) = choose_steps(&exact, options)?;
+    let (approximated, approximations, lowered) = carry(&exact, steps, known, options)?;
     let Lowered {
         packed,
         mut choice,
@@ -148,26 +148,32 @@ fn compile_freely(
     })
 }
 
-/// The program lowered: unrolled where it fits, else with bootstraps, a loop as one body.
-fn carry(exact: &Graph, steps: u32, options: &Options) -> Result<(Graph, Vec<Use>, Lowered), Diagnostics> {
-    let attempt = |closed: bool, refreshing: bool| {
+/// The program lowered: unrolled where it fits, else with bootstraps, a loop as one body. `known` is it unrolled, at one
+/// ring degree.
+fn carry(
+    exact: &Graph,
+    steps: u32,
+    known: Option<(u32, Lowered)>,
+    options: &Options,
+) -> Result<(Graph, Vec<Use>, Lowered), Diagnostics> {
+    let attempt = |closed: bool, refreshing: bool, known: Option<(u32, Lowered)>| {
         let (graph, uses) = flatten(exact, steps, closed, options)?;
-        let lowered = backend::lower(&graph, options, refreshing)?;
+        let lowered = backend::lower(&graph, options, refreshing, known)?;
         Ok((graph, uses, lowered))
     };
     if is_closed(exact, options) {
-        return attempt(true, true);
+        return attempt(true, true, None);
     }
     let loops = unroll::has_loop(exact);
-    let refusal: Diagnostics = if may_fit(exact, steps, options)? {
-        match attempt(false, false) {
+    let refusal: Diagnostics = if known.is_some() || may_fit(exact, steps, options)? {
+        match attempt(false, false, known) {
             Err(refusal) if refusal.iter().any(|one| one.code == Code::Depth) => refusal,
             done => return done,
         }
     } else {
         Diagnostic::new(Code::Depth, format!("{steps} steps are too deep to be unrolled")).into()
     };
-    attempt(loops, true).map_err(|other| {
+    attempt(loops, true, None).map_err(|other| {
         let deep =
             |diagnostics: &Diagnostics| diagnostics.iter().find(|one| one.code == Code::Depth).cloned();
         match (deep(&refusal), deep(&other)) {
@@ -258,10 +264,10 @@ fn check_options(options: &Options) -> Result<(), Diagnostics> {
 }
 
 /// The number of steps: that asked for, or as many as fit the largest ring degree with the precision asked for and keys
-/// within their budget.
-fn choose_steps(exact: &Graph, options: &Options) -> Result<u32, Diagnostics> {
+/// within their budget. With these, what was found at that degree.
+fn choose_steps(exact: &Graph, options: &Options) -> Result<(u32, Option<(u32, Lowered)>), Diagnostics> {
     if let Some(steps) = options.steps {
-        return Ok(steps);
+        return Ok((steps, None));
     }
     if is_closed(exact, options) || !unroll::needs_unrolling(exact) {
         return if unroll::has_loop(exact) {
@@ -274,20 +280,17 @@ fn choose_steps(exact: &Graph, options: &Options) -> Result<u32, Diagnostics> {
                 .remedy("say how often: --steps 100")
                 .into())
         } else {
-            Ok(1)
+            Ok((1, None))
         };
     }
+    let log_n = options.log_n.unwrap_or(backend::LARGEST_LOG_N);
     let options = Options {
-        log_n: Some(options.log_n.unwrap_or(backend::LARGEST_LOG_N)),
+        log_n: Some(log_n),
         ..options.clone()
     };
     let mut steps = 1;
     while steps < MOST_STEPS
-        && backend::may_fit(
-            &flatten(exact, steps + 1, false, &options)?.0,
-            &options,
-            options.log_n.unwrap_or(0),
-        )?
+        && backend::may_fit(&flatten(exact, steps + 1, false, &options)?.0, &options, log_n)?
     {
         steps += 1;
     }
@@ -300,15 +303,17 @@ fn choose_steps(exact: &Graph, options: &Options) -> Result<u32, Diagnostics> {
         .into());
     }
     while steps > 1 {
-        match backend::lower(&flatten(exact, steps, false, &options)?.0, &options, false) {
-            Ok(Lowered { choice, .. }) if choice.is_precise && choice.key_bytes <= KEY_BUDGET_BYTES => break,
+        match backend::lower(&flatten(exact, steps, false, &options)?.0, &options, false, None) {
+            Ok(lowered) if lowered.choice.is_precise && lowered.choice.key_bytes <= KEY_BUDGET_BYTES => {
+                return Ok((steps, Some((log_n, lowered))));
+            }
             Ok(_) => {}
             Err(refusal) if matches!(refusal.code, Code::Depth | Code::Security) => {}
             Err(refusal) => return Err(refusal.into()),
         }
         steps -= 1;
     }
-    Ok(steps)
+    Ok((1, None))
 }
 
 /// Why neither the unrolled program nor one with bootstraps can be, and how many steps would have fitted.
@@ -324,8 +329,9 @@ fn explain_depth(
         return refusal.into();
     }
     let fits = |steps: u32| {
-        flatten(exact, steps, false, options)
-            .is_ok_and(|(graph, _)| backend::lower(&graph, options, false).is_ok())
+        may_fit(exact, steps, options).unwrap_or(false)
+            && flatten(exact, steps, false, options)
+                .is_ok_and(|(graph, _)| backend::lower(&graph, options, false, None).is_ok())
     };
     let most = (1..steps.min(MOST_STEPS)).rev().find(|&steps| fits(steps));
     let refusal = match most {

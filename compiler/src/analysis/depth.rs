@@ -68,6 +68,37 @@ pub fn below(op: &OpData, levels: u32) -> u32 {
     }
 }
 
+/// Levels that the longest way takes at least, however the graph is laid out: products of secrets, and for a polynomial of degree d
+/// ⌈log2 d⌉. Nothing else is certain, as public factors may become one or whole numbers.
+pub fn least(graph: &Graph) -> u32 {
+    let is_secret = |value: &Value| {
+        let tensor = graph.ty(*value).as_tensor();
+        tensor.is_some_and(|tensor| tensor.secrecy == Secrecy::Secret)
+    };
+    let certain = |op: &OpData| match op.opcode {
+        Opcode::TensorMul | Opcode::TensorMatmul => u32::from(op.operands.iter().all(is_secret)),
+        Opcode::TensorPoly | Opcode::TensorPolynomial if op.operands.iter().any(is_secret) => {
+            let degree = Polynomial::of(op).map_or(0, |polynomial| {
+                let last = polynomial.coefficients.iter().rposition(|&c| c != 0.0);
+                last.unwrap_or(0)
+            });
+            degree.next_power_of_two().trailing_zeros()
+        }
+        _ => 0,
+    };
+    let mut depth = vec![0; graph.value_count()];
+    let mut most = 0;
+    for op in graph.walk().into_iter().map(|op| graph.op(op)) {
+        let deepest = op.operands.iter().map(|operand| depth[operand.index()]).max();
+        let reached = below(op, deepest.unwrap_or(0)) + certain(op);
+        most = most.max(reached);
+        for result in &op.results {
+            depth[result.index()] = reached;
+        }
+    }
+    most
+}
+
 /// Whether a value is the constant 1 or −1.
 fn is_unit(graph: &Graph, value: Value) -> bool {
     let elements = graph.defining_op(value).and_then(|op| Elements::of(graph.op(op)));

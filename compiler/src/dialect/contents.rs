@@ -1,5 +1,7 @@
 //! What a public vector holds, and how attributes say it.
 
+use std::sync::Arc;
+
 use cipherloom_plan::{Fourier, Repeat, fourier};
 
 use crate::ir::{Attribute, Attributes, Builder, OpData};
@@ -17,7 +19,7 @@ pub enum Contents {
         dims: Vec<Repeat>,
     },
     /// These slots, repeated.
-    Slots(Vec<f64>),
+    Slots(Arc<[f64]>),
     /// A diagonal of a Fourier transform: complex, described and made where it is encoded.
     Diagonal(Diagonal),
 }
@@ -65,7 +67,7 @@ impl Diagonal {
             ("last", self.last.into()),
             ("factor", self.factor.into()),
         ]);
-        attributes.insert("inverse".to_owned(), self.inverse.into());
+        attributes.insert("inverse", self.inverse.into());
         attributes
     }
 
@@ -129,8 +131,8 @@ impl Contents {
             Self::Slots(values) => Builder::attributes([("values", values.clone().into())]),
             Self::Diagonal(diagonal) => {
                 let mut attributes = diagonal.stage_attributes();
-                attributes.insert("diagonal".to_owned(), diagonal.diagonal.into());
-                attributes.insert("shift".to_owned(), diagonal.shift.into());
+                attributes.insert("diagonal", diagonal.diagonal.into());
+                attributes.insert("shift", diagonal.shift.into());
                 attributes
             }
             Self::Boxes { value, offset, dims } => Builder::attributes([

@@ -116,15 +116,16 @@ impl Vectors {
             block: self.block,
             span: self.span,
         };
-        let op = builder.op(opcode, operands, attributes, vec![ty]);
+        let value = builder.value(opcode, operands, attributes, ty);
         let below = operands
             .iter()
             .map(|&operand| self.depth(operand))
             .max()
             .unwrap_or(0);
-        let value = self.graph.op(op).results[0];
+        let op = self.graph.defining_op(value).map(|op| self.graph.op(op));
+        let own = op.is_some_and(takes_level);
         self.depths.resize(value.index() + 1, 0);
-        self.depths[value.index()] = below + u32::from(takes_level(self.graph.op(op)));
+        self.depths[value.index()] = below + u32::from(own);
         value
     }
 
@@ -141,7 +142,7 @@ impl Vectors {
     pub fn input(&mut self, port: u32, tile: u32, step: Option<i64>) -> Value {
         let mut attributes = Builder::attributes([("port", port.into()), ("tile", tile.into())]);
         if let Some(step) = step {
-            attributes.insert("step".to_owned(), step.into());
+            attributes.insert("step", step.into());
         }
         self.push(Opcode::SlotInput, &[], attributes)
     }
@@ -169,7 +170,7 @@ impl Vectors {
     pub fn step(&mut self, index: i64, count: Option<i64>, every: Option<i64>) {
         let mut attributes = Builder::attributes([("index", index.into())]);
         for (name, number) in [("count", count), ("every", every)] {
-            attributes.extend(number.map(|number| (name.to_owned(), number.into())));
+            attributes.extend(number.map(|number| (name, number.into())));
         }
         self.effect(Opcode::SlotStep, &[], attributes);
     }
@@ -246,7 +247,7 @@ impl Vectors {
     pub fn sum_rotations(&mut self, a: Value, by: Vec<i64>, disjoint: bool) -> Value {
         let mut attributes = Builder::attributes([("by", by.into())]);
         if disjoint {
-            attributes.insert("disjoint".to_owned(), true.into());
+            attributes.insert("disjoint", true.into());
         }
         self.push(Opcode::SlotSumRotations, &[a], attributes)
     }
@@ -308,9 +309,9 @@ impl Vectors {
         self.note(value, "pin", level.into());
     }
 
-    fn note(&mut self, value: Value, name: &str, note: Attribute) {
+    fn note(&mut self, value: Value, name: &'static str, note: Attribute) {
         if let Some(op) = self.graph.defining_op(value) {
-            self.graph.op_mut(op).attributes.insert(name.to_owned(), note);
+            self.graph.op_mut(op).attributes.insert(name, note);
         }
     }
 
@@ -334,7 +335,7 @@ impl Vectors {
     }
 
     /// Says that a value is the `argument` of a function, or stands `beside` it.
-    pub fn note_end(&mut self, value: Value, end: &str, function: i64) {
+    pub fn note_end(&mut self, value: Value, end: &'static str, function: i64) {
         self.note(value, end, function.into());
     }
 

@@ -176,7 +176,9 @@ impl<'g, P: Fn(Value) -> Option<Buffer>> Emitter<'g, P> {
     fn constant(&mut self, op: &OpData, scale: f64) -> u32 {
         let kind = match Contents::of(op) {
             Contents::Boxes { value, offset, dims } => ConstantKind::Boxes { value, offset, dims },
-            Contents::Slots(values) => ConstantKind::Slots { values },
+            Contents::Slots(values) => ConstantKind::Slots {
+                values: values.to_vec(),
+            },
             Contents::Diagonal(diagonal) => ConstantKind::Fourier(diagonal.into()),
         };
         self.constants.add(Constant { kind, scale })

@@ -101,7 +101,7 @@ impl Pass<'_> {
             types.push(memory.ty.clone());
         }
         let mut attributes = op.attributes.clone();
-        attributes.insert("names".to_owned(), names.into());
+        attributes.insert("names", names.into());
         let data = OpData {
             operands,
             attributes,

@@ -109,7 +109,7 @@ pub fn contributions(
         | TensorInverse | TensorInverseSqrt => {
             let name = Elementary::from_opcode(op.opcode).map_or("", Elementary::name);
             let mut attributes = op.attributes.clone();
-            attributes.insert("of".to_owned(), name.into());
+            attributes.insert("of", name.into());
             let slope = builder.tensor(TensorDerivative, &[operand(0)], attributes);
             out.push((operand(0), builder.mul(adjoint, slope)));
         }
@@ -117,7 +117,7 @@ pub fn contributions(
             // The larger operand takes the adjoint: b + relu(a − b).
             let difference = builder.sub(operand(0), operand(1));
             let mut attributes = op.attributes.clone();
-            attributes.insert("of".to_owned(), Elementary::Relu.name().into());
+            attributes.insert("of", Elementary::Relu.name().into());
             let slope = builder.tensor(TensorDerivative, &[difference], attributes);
             let first = builder.mul(adjoint, slope);
             if wanted[0] {

@@ -1,5 +1,7 @@
 //! Appending operations with few words.
 
+use std::sync::Arc;
+
 use super::{Attribute, Attributes, BlockId, Graph, OpData, OpId, Opcode, Type, Value};
 use crate::source::Span;
 
@@ -47,6 +49,12 @@ impl From<Vec<i64>> for Attribute {
 
 impl From<Vec<f64>> for Attribute {
     fn from(value: Vec<f64>) -> Self {
+        Self::Floats(value.into())
+    }
+}
+
+impl From<Arc<[f64]>> for Attribute {
+    fn from(value: Arc<[f64]>) -> Self {
         Self::Floats(value)
     }
 }
@@ -78,11 +86,8 @@ impl<'g> Builder<'g> {
     }
 
     /// Attributes from pairs.
-    pub fn attributes<const COUNT: usize>(pairs: [(&str, Attribute); COUNT]) -> Attributes {
-        pairs
-            .into_iter()
-            .map(|(name, value)| (name.to_owned(), value))
-            .collect()
+    pub fn attributes<const COUNT: usize>(pairs: [(&'static str, Attribute); COUNT]) -> Attributes {
+        pairs.into()
     }
 
     /// Appends an operation with any number of results.
@@ -93,20 +98,25 @@ impl<'g> Builder<'g> {
         attributes: Attributes,
         types: Vec<Type>,
     ) -> OpId {
-        let data = OpData {
+        let data = self.data(opcode, operands, attributes);
+        self.graph.append(self.block, data, types)
+    }
+
+    fn data(&self, opcode: Opcode, operands: &[Value], attributes: Attributes) -> OpData {
+        OpData {
             opcode,
             operands: operands.to_vec(),
             results: Vec::new(),
             attributes,
             regions: Vec::new(),
             span: self.span,
-        };
-        self.graph.append(self.block, data, types)
+        }
     }
 
     /// Appends an operation with one result and gives the result.
     pub fn value(&mut self, opcode: Opcode, operands: &[Value], attributes: Attributes, ty: Type) -> Value {
-        let op = self.op(opcode, operands, attributes, vec![ty]);
+        let data = self.data(opcode, operands, attributes);
+        let op = self.graph.append(self.block, data, [ty]);
         self.graph.op(op).results[0]
     }
 

@@ -1,8 +1,9 @@
 //! The graph: owner of operations, values and blocks.
 
-use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
-use super::{BlockId, OpId, Opcode, Type, Value};
+use super::{Attributes, BlockId, OpId, Opcode, Type, Value};
 use crate::source::Span;
 
 /// The value of an attribute.
@@ -18,14 +19,45 @@ pub enum Attribute {
     Text(String),
     /// `[1, 2]`.
     Ints(Vec<i64>),
-    /// `[1.0, 2.0]`.
-    Floats(Vec<f64>),
+    /// `[1.0, 2.0]`; shared, since a vector of slots is long and programs are copied often.
+    Floats(Arc<[f64]>),
     /// `["a", "b"]`.
     Texts(Vec<String>),
 }
 
-/// Named attributes, in the order of their names.
-pub type Attributes = BTreeMap<String, Attribute>;
+/// Most elements of a list of reals that go into its hash.
+const MOST_HASHED: usize = 64;
+
+impl Attribute {
+    /// Adds the value to a hash. Attributes of one hash may still differ: of a long list only some elements count.
+    pub fn add_to(&self, hasher: &mut impl Hasher) {
+        match self {
+            Self::Flag(value) => value.hash(hasher),
+            Self::Int(value) => value.hash(hasher),
+            Self::Float(value) => value.to_bits().hash(hasher),
+            Self::Text(value) => value.hash(hasher),
+            Self::Ints(values) => values.hash(hasher),
+            Self::Texts(values) => values.hash(hasher),
+            Self::Floats(values) => {
+                values.len().hash(hasher);
+                let some = values.iter().step_by(values.len().div_ceil(MOST_HASHED).max(1));
+                some.for_each(|value| value.to_bits().hash(hasher));
+            }
+        }
+    }
+
+    /// Whether both are one value to the last bit.
+    pub fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Float(a), Self::Float(b)) => a.to_bits() == b.to_bits(),
+            (Self::Floats(a), Self::Floats(b)) => {
+                let same = |(a, b): (&f64, &f64)| a.to_bits() == b.to_bits();
+                Arc::ptr_eq(a, b) || (a.len() == b.len() && a.iter().zip(b.iter()).all(same))
+            }
+            _ => self == other,
+        }
+    }
+}
 
 /// An operation.
 #[derive(Clone, Debug, PartialEq)]
@@ -231,8 +263,10 @@ impl Graph {
     /// Makes an operation that stands in no block yet; `types` are those of its results.
     pub fn new_op(&mut self, mut data: OpData, types: impl IntoIterator<Item = Type>) -> OpId {
         let op = OpId(self.ops.len() as u32);
+        let types = types.into_iter();
         data.results.clear();
-        for (position, ty) in types.into_iter().enumerate() {
+        data.results.reserve_exact(types.size_hint().0);
+        for (position, ty) in types.enumerate() {
             let value = Value(self.values.len() as u32);
             self.values.push(ValueData {
                 ty,
@@ -266,7 +300,7 @@ impl Graph {
                 }
             }
         }
-        let mut ops = Vec::new();
+        let mut ops = Vec::with_capacity(self.ops.len());
         visit(self, self.body(), &mut ops);
         ops
     }

@@ -4,6 +4,7 @@
 //! regions (one block each), which is how `train.loop` and `slot.loop` carry their bodies. The text form of
 //! [`print()`] parses back to the same graph with [`parse()`].
 
+mod attributes;
 mod builder;
 mod closed;
 mod entity;
@@ -16,10 +17,11 @@ mod tests;
 mod types;
 mod verify;
 
+pub use attributes::{Attributes, Name};
 pub use builder::Builder;
 pub use closed::ClosedLoop;
 pub use entity::{BlockId, OpId, Value};
-pub use graph::{Attribute, Attributes, BlockData, Definition, Graph, OpData, ValueData};
+pub use graph::{Attribute, BlockData, Definition, Graph, OpData, ValueData};
 pub use op::{Arity, Dialect, Opcode};
 pub use parse::{ParseError, parse};
 pub use print::print;

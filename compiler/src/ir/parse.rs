@@ -295,7 +295,7 @@ impl<'t> Parser<'t> {
             }
             Token::Word("floats") => {
                 self.mark("[")?;
-                Attribute::Floats(self.list("]", Self::float)?)
+                self.list("]", Self::float)?.into()
             }
             Token::Word("texts") => {
                 self.mark("[")?;

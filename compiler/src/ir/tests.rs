@@ -27,7 +27,7 @@ fn attribute() -> impl Strategy<Value = Attribute> {
         float().prop_map(Attribute::Float),
         ".*".prop_map(Attribute::Text),
         prop::collection::vec(any::<i64>(), 0..4).prop_map(Attribute::Ints),
-        prop::collection::vec(float(), 0..4).prop_map(Attribute::Floats),
+        prop::collection::vec(float(), 0..4).prop_map(Attribute::from),
         prop::collection::vec(".*", 0..3).prop_map(Attribute::Texts),
     ]
 }
@@ -79,6 +79,7 @@ proptest! {
             let opcode = Opcode::ALL[opcode];
             let operands: Vec<Value> = values.iter().rev().take(2).copied().collect();
             let arguments = types.clone();
+            let attributes: Attributes = attributes.into_iter().collect();
             let op = Builder::new(&mut graph, body).op(opcode, &operands, attributes, types);
             values.extend(graph.op(op).results.clone());
             for _ in 0..opcode.regions() {

@@ -132,7 +132,7 @@ impl Verifier<'_> {
             );
         }
         for name in opcode.required_attributes() {
-            if !op.attributes.contains_key(*name) {
+            if !op.attributes.contains_key(name) {
                 return fail(op, format_args!("attribute `{name}` is missing"));
             }
         }

@@ -1,6 +1,7 @@
 //! Parameters of the scheme: what is secure, which primes, and the search for the fastest that do.
 
 mod bootstrap;
+mod candidate;
 mod chain;
 pub mod failure;
 pub mod search;

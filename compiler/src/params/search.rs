@@ -1,16 +1,17 @@
 //! The search for parameters: for every scale and digit size that is secure and precise enough, the predicted time.
 
-use cipherloom_plan::{Key, PortKind, WordCounts};
+use std::borrow::Cow;
 
-use super::security::{SECURITY_BITS, largest_modulus_bits};
+use cipherloom_plan::{Key, PortKind};
+
+use super::candidate::{Candidate, Program};
+use super::security::largest_modulus_bits;
 use super::{Bootstrapping, Chain, prime_bits};
-use crate::analysis::cost::{Cost, CostModel, Shape};
-use crate::analysis::noise::{self, NoiseModel};
-use crate::analysis::rotation;
+use crate::analysis::cost::Cost;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::ir::Graph;
 use crate::pass::layout::Packed;
-use crate::pass::lower_ckks::{self, PortLevels, top_level};
+use crate::pass::lower_ckks::{PortLevels, top_level};
 use crate::pass::placement::Setting;
 use crate::pass::{bootstrap, levels};
 use crate::target::Target;
@@ -21,11 +22,6 @@ pub const KEY_BUDGET_BYTES: u64 = 7_000_000_000;
 const SLACK: f64 = 1.03;
 /// Most primes of a plan.
 pub const MOST_PRIMES: usize = 64;
-/// Predicted errors are this many times the estimate, so that they bound what is measured: an error that reaches an output
-/// by several ways adds up with one sign there, where the estimate takes the ways as independent.
-const MARGIN: f64 = 3.0;
-/// An error beyond this says only that the result is useless.
-const USELESS: f64 = 1e30;
 /// Assumed largest value of an output without a range.
 const UNKNOWN_BOUND: f64 = 64.0;
 
@@ -92,12 +88,7 @@ pub struct Choice {
 impl Choice {
     /// log2 of QP.
     pub fn modulus_bits(&self) -> f64 {
-        self.chain.bits()
-            + self
-                .special
-                .iter()
-                .map(|&prime| (prime as f64).log2())
-                .sum::<f64>()
+        modulus_bits(&self.chain, &self.special)
     }
 
     /// log2 of a bound on the probability that a bootstrap of the program fails, as if every slot were used and complex; 0
@@ -130,47 +121,71 @@ pub fn run(packed: &Packed, space: &Space) -> Result<Choice, Diagnostic> {
         None if bootstrap::needed(&packed.graph) => BOOTSTRAPPED_LOG_SCALE..=BOOTSTRAPPED_LOG_SCALE,
         None => smallest_log_scale(space.word_bits)..=limit_bits - 1,
     };
-    let mut candidates: Vec<Choice> = Vec::new();
+    let is_secure = |bits: f64| allowed.is_some_and(|allowed| bits <= f64::from(allowed));
+    let mut programs: Vec<Program<'_>> = Vec::new();
+    let mut candidates: Vec<Candidate> = Vec::new();
     let mut smallest: Option<f64> = None;
     for log_scale in scales {
-        for choice in at_scale(packed, space, log_scale, limit_bits) {
-            let bits = choice.modulus_bits();
+        let (output_level, base_bits) = base(packed, log_scale, limit_bits);
+        let arranged = arrange(&packed.graph, space, log_scale, base_bits, output_level);
+        let Some((graph, levels, chain)) = arranged else {
+            continue;
+        };
+        // What is missing is asked of the smallest scale alone.
+        if smallest.is_some() && !space.toy && !is_secure(chain.bits()) {
+            continue;
+        }
+        let program = Program::new(packed, &graph, &levels, chain, output_level, space);
+        for (digit_limbs, special) in program.digits(limit_bits) {
+            let bits = modulus_bits(&program.chain, &special);
             smallest = Some(smallest.map_or(bits, |smallest: f64| smallest.min(bits)));
-            let secure = allowed.is_some_and(|allowed| bits <= f64::from(allowed));
+            let secure = is_secure(bits);
             if secure || space.toy {
-                let security_bits = if secure && !space.toy { SECURITY_BITS } else { 0 };
-                candidates.push(Choice {
-                    security_bits,
-                    ..choice
-                });
+                candidates.push(program.candidate(programs.len(), digit_limbs, special, secure, space));
             }
         }
+        programs.push(program);
     }
-    let key = |choice: &Choice| (!choice.is_precise, choice.key_bytes > KEY_BUDGET_BYTES);
-    let Some(best) = candidates.iter().map(key).min() else {
-        return Err(refuse(space, smallest, allowed));
-    };
-    candidates.retain(|choice| key(choice) == best);
-    let error = |choice: &Choice| choice.errors.iter().copied().fold(0.0, f64::max);
-    if !candidates.iter().any(|choice| choice.is_precise) {
-        // What cannot be precise enough had better be as precise as it can.
-        let least = candidates.iter().map(error).fold(f64::INFINITY, f64::min);
-        candidates.retain(|choice| error(choice) <= 2.0 * least);
-    }
-    let fastest = candidates
-        .iter()
-        .map(|choice| choice.cost.seconds)
-        .fold(f64::INFINITY, f64::min);
-    candidates.retain(|choice| choice.cost.seconds <= fastest * SLACK);
-    candidates.sort_by(|a, b| {
-        error(a)
-            .total_cmp(&error(b))
-            .then(a.cost.seconds.total_cmp(&b.cost.seconds))
+    let best = fastest(&candidates, &programs, space).ok_or_else(|| refuse(space, smallest, allowed))?;
+    let candidate = candidates.swap_remove(best);
+    let program = programs.swap_remove(candidate.program);
+    Ok(program.chosen(candidate, space))
+}
+
+/// The position of the best candidate: precise, with keys within their budget, fast, and of those nearly as fast the most
+/// precise. Errors take longest to predict, so they are only asked of candidates that are fast enough to be chosen.
+fn fastest(candidates: &[Candidate], programs: &[Program<'_>], space: &Space) -> Option<usize> {
+    let errors = |index: usize| candidates[index].errors(&programs[candidates[index].program]);
+    let error = |index: usize| errors(index).iter().copied().fold(0.0, f64::max);
+    let is_precise = |index: usize| errors(index).iter().all(|&error| error <= space.precision);
+    let seconds = |index: usize| candidates[index].cost.seconds;
+    let is_large = |index: usize| candidates[index].key_bytes > KEY_BUDGET_BYTES;
+    let mut order: Vec<usize> = (0..candidates.len()).collect();
+    order.sort_by(|&a, &b| seconds(a).total_cmp(&seconds(b)));
+    let (small, large): (Vec<usize>, Vec<usize>) = order.into_iter().partition(|&index| !is_large(index));
+    let precise = [&small, &large].into_iter().find_map(|class| {
+        let fastest = class.iter().position(|&index| is_precise(index))?;
+        let limit = seconds(class[fastest]) * SLACK;
+        let near = class[fastest..]
+            .iter()
+            .copied()
+            .take_while(|&index| seconds(index) <= limit);
+        Some(near.filter(|&index| is_precise(index)).collect::<Vec<_>>())
     });
-    candidates
-        .into_iter()
-        .next()
-        .ok_or_else(|| refuse(space, smallest, allowed))
+    let mut near = precise.unwrap_or_else(|| {
+        // What cannot be precise enough had better be as precise as it can.
+        let mut class = if small.is_empty() { large } else { small };
+        let least = class.iter().copied().map(error).fold(f64::INFINITY, f64::min);
+        class.retain(|&index| error(index) <= 2.0 * least);
+        let limit = class.first().map_or(0.0, |&fastest| seconds(fastest) * SLACK);
+        class.retain(|&index| seconds(index) <= limit);
+        class
+    });
+    near.sort_by(|&a, &b| {
+        let by_error = error(a).total_cmp(&error(b));
+        by_error.then(seconds(a).total_cmp(&seconds(b))).then(a.cmp(&b))
+    });
+    near.first().copied()
 }
 
 fn refuse(space: &Space, smallest: Option<f64>, allowed: Option<u32>) -> Diagnostic {
@@ -234,14 +249,27 @@ pub fn place(
     base_bits: f64,
     output_level: u32,
 ) -> Option<Placed> {
+    let (graph, levels, chain) = arrange(graph, space, log_scale, base_bits, output_level)?;
+    Some(Placed {
+        graph: graph.into_owned(),
+        levels,
+        chain,
+    })
+}
+
+/// The same, with the graph as it is where it does not bootstrap.
+fn arrange<'g>(
+    graph: &'g Graph,
+    space: &Space,
+    log_scale: u32,
+    base_bits: f64,
+    output_level: u32,
+) -> Option<(Cow<'g, Graph>, Vec<Option<u32>>, Chain)> {
     let limit_bits = prime_bits(space.word_bits);
     if !bootstrap::needed(graph) {
         let (levels, top) = top_level(graph, output_level);
-        return Some(Placed {
-            chain: Chain::new(space.log_n, log_scale, base_bits, top, limit_bits)?,
-            graph: graph.clone(),
-            levels,
-        });
+        let chain = Chain::new(space.log_n, log_scale, base_bits, top, limit_bits)?;
+        return Some((Cow::Borrowed(graph), levels, chain));
     }
     let parameters = &space.bootstrapping;
     let levels = levels::run(graph, output_level, parameters.to_coefficients);
@@ -253,78 +281,10 @@ pub fn place(
     let graph = bootstrap::run(graph, parameters, &chain, usable);
     let levels = levels::run(&graph, output_level, 0);
     debug_assert_eq!(levels.iter().flatten().max(), Some(&chain.top()));
-    Some(Placed { graph, levels, chain })
+    Some((Cow::Owned(graph), levels, chain))
 }
 
-fn at_scale(packed: &Packed, space: &Space, log_scale: u32, limit_bits: u32) -> Vec<Choice> {
-    let (output_level, base_bits) = base(packed, log_scale, limit_bits);
-    let Some(Placed { graph, levels, chain }) =
-        place(&packed.graph, space, log_scale, base_bits, output_level)
-    else {
-        return Vec::new();
-    };
-    let top = chain.top();
-    let bootstraps = bootstrap::needed(&packed.graph);
-    let (ckks, port_levels) = lower_ckks::run(&graph, packed.ports.len(), &levels, &chain, output_level);
-    let keys = rotation::keys(&ckks, space.log_n);
-    let input_ranges: Vec<(f64, f64)> = packed
-        .ports
-        .iter()
-        .map(|port| port.slot_range().unwrap_or((-1.0, 1.0)))
-        .collect();
-    let mut choices = Vec::new();
-    for digit_limbs in 1..=top + 1 {
-        let special = if keys.is_empty() {
-            Some(Vec::new())
-        } else {
-            chain.special(digit_limbs, limit_bits, bootstraps)
-        };
-        let Some(special) = special.filter(|special| special.len() + chain.q.len() <= MOST_PRIMES) else {
-            break;
-        };
-        let digits = (top + 1).div_ceil(digit_limbs);
-        if digit_limbs > 1 && (top + 1).div_ceil(digit_limbs - 1) == digits {
-            // As many digits as with smaller ones, and more special primes.
-            continue;
-        }
-        let shape = Shape {
-            log_n: space.log_n,
-            special: special.len() as u32,
-            digit_limbs,
-        };
-        let model = CostModel::new(&space.target, shape, limit_bits);
-        let words = WordCounts::new(space.log_n, special.len() as u32, digit_limbs);
-        let noise = NoiseModel {
-            chain: &chain,
-            special_bits: special.iter().map(|&prime| (prime as f64).log2()).sum(),
-            digit_limbs,
-            input_ranges: &input_ranges,
-        };
-        let mut errors = vec![0.0f64; packed.ports.len()];
-        for (port, _, deviation) in noise::outputs(&ckks, &noise) {
-            let factor = packed.ports[port as usize].layout.factor.abs();
-            errors[port as usize] = errors[port as usize].max((MARGIN * deviation / factor).min(USELESS));
-        }
-        choices.push(Choice {
-            digit_limbs,
-            security_bits: 0,
-            bootstrapping: bootstraps.then_some(space.bootstrapping),
-            key_bytes: keys
-                .iter()
-                .map(|key| words.key(key) * u64::from(space.word_bits) / 8)
-                .sum(),
-            cost: model.graph(&ckks),
-            is_precise: errors.iter().all(|&error| error <= space.precision),
-            errors,
-            special,
-            ckks: ckks.clone(),
-            port_levels: port_levels.clone(),
-            keys: keys.clone(),
-            chain: chain.clone(),
-        });
-        if keys.is_empty() {
-            break;
-        }
-    }
-    choices
+/// log2 of QP.
+fn modulus_bits(chain: &Chain, special: &[u64]) -> f64 {
+    chain.bits() + special.iter().map(|&prime| (prime as f64).log2()).sum::<f64>()
 }

@@ -72,7 +72,7 @@ pub fn run(graph: &Graph) -> Result<(Graph, Vec<Use>), Diagnostics> {
             }
             Some(Stand::Polynomial(polynomial, error, name)) => {
                 let mut attributes = polynomial.attributes(error);
-                attributes.insert("function".to_owned(), name.as_str().into());
+                attributes.insert("function", name.as_str().into());
                 let copy = rewriter.copy(id, to);
                 let copy = rewriter.new.op_mut(copy);
                 (copy.opcode, copy.attributes) = (Opcode::TensorPolynomial, attributes);

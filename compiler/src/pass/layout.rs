@@ -32,11 +32,12 @@ mod stack;
 use cipherloom_plan::PortKind;
 use cipherloom_plan::data::Layout;
 
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Code, Diagnostic};
 use crate::ir::{Graph, TensorType};
 use crate::pass::simplify_slots;
 use crate::source::Span;
 
+pub use crate::pass::simplify_slots::work;
 pub use atom::Radix;
 pub use axes::Axes;
 pub use frame::Frame;
@@ -125,14 +126,26 @@ pub fn frames(graph: &Graph, axes: &Axes, slots: u32) -> Vec<Frame> {
 
 /// Lays out a graph without loops in a given frame.
 pub fn run(graph: &Graph, axes: &Axes, frame: &Frame, radix: Radix) -> Result<Packed, Diagnostic> {
+    let packed = run_within(graph, axes, frame, radix, f64::INFINITY)?;
+    packed.ok_or_else(|| Diagnostic::new(Code::Internal, "a layout takes endless work"))
+}
+
+/// The same, unless it is more [`work`] than `most`.
+pub fn run_within(
+    graph: &Graph,
+    axes: &Axes,
+    frame: &Frame,
+    radix: Radix,
+    most: f64,
+) -> Result<Option<Packed>, Diagnostic> {
     let stacks = if frame.stacked {
         Stacks::choose(graph, axes, frame)
     } else {
         Stacks::none(graph)
     };
     let packed = lower::lower(graph, axes, frame, stacks, radix)?;
-    Ok(Packed {
-        graph: simplify_slots::run(&packed.graph),
+    Ok(simplify_slots::run(packed.graph, most).map(|graph| Packed {
+        graph,
         ports: packed.ports,
-    })
+    }))
 }

@@ -209,7 +209,7 @@ impl Lowering<'_> {
                     let notes = op
                         .attributes
                         .iter()
-                        .filter(|(name, _)| NOTES.contains(&name.as_str()));
+                        .filter(|(name, _)| NOTES.contains(&name.as_ref()));
                     self.new
                         .op_mut(made)
                         .attributes

@@ -14,29 +14,52 @@
 //! %3 = slot.add %1, %2
 //! ```
 
-use std::collections::BTreeMap;
-use std::fmt::Write;
+use std::collections::HashMap;
+use std::collections::hash_map::DefaultHasher;
+use std::hash::{Hash, Hasher};
 
 use crate::dialect::slot::{Contents, NOTES, is_exact};
-use crate::ir::{Attribute, Graph, OpData, Opcode, Value};
+use crate::ir::{Attribute, Attributes, Graph, Name, OpData, Opcode, Value};
 
-/// The smaller program.
-pub fn run(old: &Graph) -> Graph {
-    let live = live(old);
+/// Roughly how much there is to compute, in rotations.
+pub fn work(graph: &Graph) -> f64 {
+    let ops = graph.walk().into_iter().map(|op| graph.op(op));
+    ops.map(|op| lasting_work(op).unwrap_or(0.05)).sum()
+}
+
+/// The same of one operation, of a kind that is never left out again once it is there.
+fn lasting_work(op: &OpData) -> Option<f64> {
+    match op.opcode {
+        Opcode::SlotMul => Some(1.0),
+        Opcode::SlotSumRotations => Some(0.5 + 0.5 * op.ints("by").len() as f64),
+        Opcode::SlotMulPlain => Some(0.25),
+        _ => None,
+    }
+}
+
+/// The smaller program; `None` if its [`work`] is more than `most`.
+pub fn run(mut old: Graph, most: f64) -> Option<Graph> {
+    let live = live(&old);
     let mut simplifier = Simplifier {
         new: Graph::new(old.name.clone()),
         map: vec![None; old.value_count()],
-        numbers: BTreeMap::new(),
+        known: HashMap::with_capacity(old.value_count()),
+        work: 0.0,
     };
-    for op in old.walk() {
-        let op = old.op(op);
+    for id in old.walk() {
+        let op = old.op_mut(id);
         let needed = op.opcode.has_effect() || op.results.iter().any(|result| live[result.index()]);
         if needed {
-            simplifier.op(old, op);
+            let attributes = std::mem::take(&mut op.attributes);
+            simplifier.op(&old, old.op(id), attributes);
+        }
+        if simplifier.work > most {
+            return None;
         }
     }
     // Folding leaves operations behind that nothing reads any more.
-    sweep(&simplifier.new)
+    sweep(&mut simplifier.new);
+    Some(simplifier.new).filter(|new| work(new) <= most)
 }
 
 /// Values that an output needs.
@@ -53,43 +76,25 @@ fn live(graph: &Graph) -> Vec<bool> {
     live
 }
 
-/// A copy without dead operations.
-fn sweep(old: &Graph) -> Graph {
-    let live = live(old);
-    let mut new = Graph::new(old.name.clone());
-    let mut map: Vec<Option<Value>> = vec![None; old.value_count()];
-    for op in old.walk() {
-        let op = old.op(op);
-        if !op.opcode.has_effect() && !op.results.iter().any(|result| live[result.index()]) {
-            continue;
-        }
-        let operands = op
-            .operands
-            .iter()
-            .filter_map(|operand| map[operand.index()])
-            .collect();
-        let types: Vec<_> = op.results.iter().map(|&result| old.ty(result).clone()).collect();
-        let block = new.body();
-        let copy = new.append(
-            block,
-            OpData {
-                operands,
-                ..op.clone()
-            },
-            types,
-        );
-        for (&result, &own) in op.results.iter().zip(&new.op(copy).results) {
-            map[result.index()] = Some(own);
-        }
-    }
-    new
+/// Takes dead operations out.
+fn sweep(graph: &mut Graph) {
+    let live = live(graph);
+    let body = graph.body();
+    let mut ops = std::mem::take(&mut graph.block_mut(body).ops);
+    ops.retain(|&op| {
+        let op = graph.op(op);
+        op.opcode.has_effect() || op.results.iter().any(|result| live[result.index()])
+    });
+    graph.block_mut(body).ops = ops;
 }
 
 struct Simplifier {
     new: Graph,
     map: Vec<Option<Value>>,
-    /// Operations made so far, by their text.
-    numbers: BTreeMap<String, Value>,
+    /// Results of the operations made so far, by hash, or by the next number that was free.
+    known: HashMap<u64, Value>,
+    /// What those take that stay.
+    work: f64,
 }
 
 impl Simplifier {
@@ -97,16 +102,20 @@ impl Simplifier {
         self.new.defining_op(value).map(|op| self.new.op(op))
     }
 
-    fn op(&mut self, old: &Graph, op: &OpData) {
+    /// Takes over an operation, whose attributes are given apart.
+    fn op(&mut self, old: &Graph, op: &OpData, attributes: Attributes) {
         let operands: Vec<Value> = op
             .operands
             .iter()
             .filter_map(|operand| self.map[operand.index()])
             .collect();
         let mut data = OpData {
+            opcode: op.opcode,
             operands,
             results: Vec::new(),
-            ..op.clone()
+            attributes,
+            regions: Vec::new(),
+            span: op.span,
         };
         let Some(&result) = op.results.first() else {
             let block = self.new.body();
@@ -118,9 +127,11 @@ impl Simplifier {
             let plain = old.ty(op.operands[op.operands.len() - 1]).clone();
             let constant = OpData {
                 opcode: Opcode::SlotConstant,
-                attributes: constant.attributes(),
                 operands: Vec::new(),
-                ..op.clone()
+                results: Vec::new(),
+                attributes: constant.attributes(),
+                regions: Vec::new(),
+                span: op.span,
             };
             let value = self.number(constant, plain);
             data.operands[1] = value;
@@ -141,7 +152,7 @@ impl Simplifier {
         let inner = self.definition(*data.operands.first()?)?;
         // The ends of a function stay whole: the noise analysis looks at what lies between them.
         let mut ends = ["argument", "beside", "image"].iter();
-        let is_argument = ends.any(|end| inner.attributes.contains_key(*end));
+        let is_argument = ends.any(|end| inner.attributes.contains_key(end));
         if inner.opcode != Opcode::SlotMulScalar || is_exact(inner.floats("values")) || is_argument {
             return None;
         }
@@ -160,8 +171,7 @@ impl Simplifier {
                         .collect(),
                 };
                 data.operands = inner.operands.clone();
-                data.attributes
-                    .insert("values".to_owned(), Attribute::Floats(product));
+                data.attributes.insert("values", Attribute::Floats(product));
                 None
             }
             Opcode::SlotMulPlain => {
@@ -176,25 +186,48 @@ impl Simplifier {
 
     /// The operation, or an equal one that is there already.
     fn number(&mut self, data: OpData, ty: crate::ir::Type) -> Value {
-        let mut key = format!("{} {:?}", data.opcode.name(), data.operands);
-        for (name, value) in data
-            .attributes
-            .iter()
-            .filter(|(name, _)| !NOTES.contains(&name.as_str()))
-        {
-            let _ = write!(key, " {name}={value}");
+        let mut hash = hash_of(&data);
+        while let Some(&known) = self.known.get(&hash) {
+            // A state has another value each time that it is read.
+            let equal = |op: &OpData| !data.flag("state") && is_same(op, &data);
+            if self.definition(known).is_some_and(equal) {
+                return known;
+            }
+            hash = hash.wrapping_add(1);
         }
-        // A state has another value each time that it is read.
-        let known = self.numbers.get(&key).filter(|_| !data.flag("state"));
-        if let Some(&known) = known {
-            return known;
-        }
+        self.work += lasting_work(&data).unwrap_or(0.0);
         let block = self.new.body();
         let op = self.new.append(block, data, [ty]);
         let value = self.new.op(op).results[0];
-        self.numbers.insert(key, value);
+        self.known.insert(hash, value);
         value
     }
+}
+
+/// The attributes that bear on what an operation means.
+fn meaning(op: &OpData) -> impl Iterator<Item = (&Name, &Attribute)> {
+    let is_note = |name: &Name| NOTES.contains(&name.as_ref());
+    op.attributes.iter().filter(move |(name, _)| !is_note(name))
+}
+
+fn hash_of(op: &OpData) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (op.opcode, &op.operands).hash(&mut hasher);
+    for (name, value) in meaning(op) {
+        name.hash(&mut hasher);
+        value.add_to(&mut hasher);
+    }
+    hasher.finish()
+}
+
+/// Whether two operations compute the same.
+fn is_same(a: &OpData, b: &OpData) -> bool {
+    a.opcode == b.opcode
+        && a.operands == b.operands
+        && meaning(a).count() == meaning(b).count()
+        && meaning(a)
+            .zip(meaning(b))
+            .all(|((name, value), (other_name, other))| name == other_name && value.is_same(other))
 }
 
 #[cfg(test)]
@@ -216,7 +249,7 @@ mod tests {
   slot.output %6 {port = 1, tile = 0}
 }
 "#;
-        let simplified = print(&run(&parse(text).expect("valid")));
+        let simplified = print(&run(parse(text).expect("valid"), f64::INFINITY).expect("little work"));
         insta::assert_snapshot!(simplified, @r"
         graph @g {
           %0 = slot.input {port = 0, tile = 0} : vec<4, secret>

@@ -64,7 +64,7 @@ pub fn run(graph: &Graph, steps: u32) -> Graph {
     for op in rewriter.new.walk() {
         let op = rewriter.new.op_mut(op);
         if op.opcode == Opcode::TrainLoop {
-            op.attributes.insert("count".to_owned(), steps.into());
+            op.attributes.insert("count", steps.into());
         }
     }
     rewriter.new
@@ -277,7 +277,7 @@ fn inline(
                 let copy = rewriter.copy(id, to);
                 if let Time::Step(step) = time {
                     let attributes = &mut rewriter.new.op_mut(copy).attributes;
-                    attributes.insert("step".to_owned(), step.into());
+                    attributes.insert("step", step.into());
                 }
             }
             _ => drop(rewriter.copy(id, to)),

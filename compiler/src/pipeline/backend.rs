@@ -1,14 +1,18 @@
 //! From an approximated tensor graph to a plan: layouts, parameters, schedule, memory, bytes.
 
+use std::borrow::Cow;
+
 use cipherloom_plan::WordCounts;
 use cipherloom_plan::data::PlanData;
 
 use super::joint;
 use crate::analysis::cost::{CostModel, Shape};
+use crate::analysis::depth;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::emit::{self, Claims};
-use crate::ir::{Graph, OpData, Opcode};
+use crate::ir::{Graph, Opcode};
 use crate::options::Options;
+use crate::parallel;
 use crate::params::search::{self, Choice, KEY_BUDGET_BYTES, Placed, Space};
 use crate::params::security::largest_modulus_bits;
 use crate::params::{Bootstrapping, prime_bits};
@@ -29,6 +33,8 @@ const COMPARED_DIGITS: u32 = 4;
 const COMPARED_LEFT: u32 = 10;
 /// Frames that are compared by their predicted time.
 const CLOSELY_COMPARED: usize = 8;
+/// What sums of work may differ by, relatively, in another order.
+const ROUNDING: f64 = 1e-9;
 /// Rotations are first summed two bits at a time: about half the decompositions of one bit at a time.
 pub const FIRST_RADIX: Radix = Radix {
     cyclic: 2,
@@ -83,14 +89,31 @@ fn space(options: &Options, log_n: u32) -> Space {
 
 /// The fastest lowering over ring degrees, layouts, radices of rotation sums and parameters. Only with `refreshing` may
 /// it place bootstraps that the program does not ask for.
-pub fn lower(graph: &Graph, options: &Options, refreshing: bool) -> Result<Lowered, Diagnostic> {
+///
+/// `known` is the lowering at one ring degree, where that has been found already.
+pub fn lower(
+    graph: &Graph,
+    options: &Options,
+    refreshing: bool,
+    mut known: Option<(u32, Lowered)>,
+) -> Result<Lowered, Diagnostic> {
+    let mut at_degree = |log_n: u32| match known.take_if(|(degree, _)| *degree == log_n) {
+        Some((_, lowered)) => Ok(lowered),
+        None => at_degree(graph, options, log_n, refreshing),
+    };
     if let Some(log_n) = options.log_n {
-        return at_degree(graph, options, log_n, refreshing);
+        return at_degree(log_n);
     }
     let mut best: Option<Lowered> = None;
     let mut refusal = None;
+    let least = depth::least(graph);
     for log_n in RING_DEGREES {
-        match at_degree(graph, options, log_n, refreshing) {
+        // What no layout makes shallow enough need not be laid out.
+        let space = space(options, log_n);
+        if log_n < LARGEST_LOG_N && !refreshing && check_levels(least, &space).is_err() {
+            continue;
+        }
+        match at_degree(log_n) {
             Ok(lowered) => {
                 // A larger ring never makes up for twice the work; a smaller modulus does not exist.
                 let precise = |lowered: &Lowered| lowered.choice.is_precise;
@@ -118,11 +141,18 @@ fn at_degree(graph: &Graph, options: &Options, log_n: u32, refreshing: bool) -> 
     if refreshing {
         space.placement = Some(Setting::new(&space, space.bootstrapping, COMPARED_LEFT)?);
     }
-    let mut compared: Vec<(LayoutAlternative, Frame)> = Vec::new();
+    let mut compared: Vec<(LayoutAlternative, Frame, Packed)> = Vec::new();
     let mut refusal = None;
-    for frame in promising(graph, &axes, 1 << (log_n - 1))? {
-        let packed = match lay_out(graph, &axes, &frame, FIRST_RADIX, &space) {
-            Ok(packed) => packed,
+    let frames = promising(graph, &axes, 1 << (log_n - 1))?;
+    let closely = |(frame, plain): &(Frame, Packed)| {
+        let packed = refreshed(plain, frame, &space)?;
+        let alternative = compare(&packed, frame.describe(&axes), &space);
+        Ok((check_depth(&packed, &space), alternative))
+    };
+    let alternatives: Vec<Result<_, Diagnostic>> = parallel::map(&frames, closely);
+    for (alternative, (frame, plain)) in alternatives.into_iter().zip(frames) {
+        let (shallow, alternative) = match alternative {
+            Ok(found) => found,
             Err(other) if matches!(other.code, Code::Depth | Code::Range) => {
                 refusal.get_or_insert(other);
                 continue;
@@ -130,14 +160,12 @@ fn at_degree(graph: &Graph, options: &Options, log_n: u32, refreshing: bool) -> 
             Err(other) => return Err(other),
         };
         if compared.is_empty() {
-            check_depth(&packed, &space)?;
+            shallow?;
         }
-        if let Some(alternative) = compare(&packed, frame.describe(&axes), &space) {
-            compared.push((alternative, frame));
-        }
+        compared.extend(alternative.map(|alternative| (alternative, frame, plain)));
     }
-    compared.sort_by(|(a, _), (b, _)| a.seconds.total_cmp(&b.seconds).then(a.levels.cmp(&b.levels)));
-    let Some((_, frame)) = compared.first() else {
+    compared.sort_by(|(a, ..), (b, ..)| a.seconds.total_cmp(&b.seconds).then(a.levels.cmp(&b.levels)));
+    let Some((_, frame, plain)) = compared.first() else {
         let no_chain = || {
             Diagnostic::new(
                 Code::Depth,
@@ -148,8 +176,12 @@ fn at_degree(graph: &Graph, options: &Options, log_n: u32, refreshing: bool) -> 
     };
     let mut best: Option<(Packed, Choice, Vec<Refreshed>)> = None;
     let mut refusal = None;
-    for space in joint::ways(graph, &axes, frame, &space)? {
-        match in_frame(graph, &axes, frame, &space) {
+    let ways = joint::ways(plain, frame, &space)?;
+    let radices: Vec<Radix> = radices().collect();
+    let layouts = parallel::map(&radices, |&radix| layout::run(graph, &axes, frame, radix));
+    let layouts = layouts.into_iter().collect::<Result<Vec<Packed>, _>>()?;
+    for space in ways {
+        match in_frame(&layouts, frame, &space) {
             Ok((packed, choice)) => {
                 let key = |choice: &Choice| {
                     (
@@ -170,7 +202,10 @@ fn at_degree(graph: &Graph, options: &Options, log_n: u32, refreshing: bool) -> 
     }
     let no_choice = || Diagnostic::new(Code::Depth, "no way to bootstrap fits the program");
     let (packed, choice, refreshed) = best.ok_or_else(|| refusal.unwrap_or_else(no_choice))?;
-    let alternatives = compared.into_iter().map(|(alternative, _)| alternative).collect();
+    let alternatives = compared
+        .into_iter()
+        .map(|(alternative, ..)| alternative)
+        .collect();
     Ok(Lowered {
         packed,
         choice,
@@ -179,94 +214,85 @@ fn at_degree(graph: &Graph, options: &Options, log_n: u32, refreshing: bool) -> 
     })
 }
 
-/// The frames with the least to compute, by a count without levels: of hundreds of frames only these are compared closely.
-fn promising(graph: &Graph, axes: &Axes, slots: u32) -> Result<Vec<Frame>, Diagnostic> {
-    let mut frames = Vec::new();
-    for frame in layout::frames(graph, axes, slots) {
-        let packed = layout::run(graph, axes, &frame, FIRST_RADIX)?;
-        frames.push((work(&packed.graph), frame));
+/// The frames with the least to compute, by a count without levels, each with the graph laid out in it: of hundreds of
+/// frames only these are compared closely.
+fn promising(graph: &Graph, axes: &Axes, slots: u32) -> Result<Vec<(Frame, Packed)>, Diagnostic> {
+    let mut best: Vec<(f64, Frame, Packed)> = Vec::new();
+    for frames in layout::frames(graph, axes, slots).chunks(parallel::PORTION) {
+        let most = match best.get(CLOSELY_COMPARED - 1) {
+            Some(&(most, ..)) => most * (1.0 + ROUNDING),
+            None => f64::INFINITY,
+        };
+        let layouts = parallel::map(frames, |frame| {
+            let packed = layout::run_within(graph, axes, frame, FIRST_RADIX, most)?;
+            Ok(packed.map(|packed| (layout::work(&packed.graph), packed)))
+        });
+        for (frame, layout) in frames.iter().zip(layouts) {
+            let Some((work, packed)) = layout? else { continue };
+            let place = best.partition_point(|(other, ..)| other.total_cmp(&work).is_le());
+            if place < CLOSELY_COMPARED {
+                best.truncate(CLOSELY_COMPARED - 1);
+                best.insert(place, (work, frame.clone(), packed));
+            }
+        }
     }
-    frames.sort_by(|(a, _), (b, _)| a.total_cmp(b));
-    Ok(frames
+    Ok(best
         .into_iter()
-        .take(CLOSELY_COMPARED)
-        .map(|(_, frame)| frame)
+        .map(|(_, frame, packed)| (frame, packed))
         .collect())
 }
 
-/// Roughly how much there is to compute, in rotations.
-fn work(graph: &Graph) -> f64 {
-    let each = |op: &OpData| match op.opcode {
-        Opcode::SlotMul => 1.0,
-        Opcode::SlotSumRotations => 0.5 + 0.5 * op.ints("by").len() as f64,
-        Opcode::SlotMulPlain => 0.25,
-        _ => 0.05,
-    };
-    graph.walk().into_iter().map(|op| each(graph.op(op))).sum()
-}
-
-/// A frame's best radix and parameters.
-fn in_frame(
-    graph: &Graph,
-    axes: &Axes,
-    frame: &Frame,
-    space: &Space,
-) -> Result<(Packed, Choice), Diagnostic> {
+/// The best radix and parameters of a graph that is laid out in a frame, once with each radix.
+fn in_frame(layouts: &[Packed], frame: &Frame, space: &Space) -> Result<(Packed, Choice), Diagnostic> {
+    let placed: Vec<Result<Packed, Diagnostic>> =
+        parallel::map(layouts, |plain| Ok(refreshed(plain, frame, space)?.into_owned()));
+    let layouts = placed.into_iter().collect::<Result<Vec<_>, _>>()?;
     // Which radix is best hardly depends on the scale, so one is enough to compare them, unless keys become too large.
-    let mut packed = best_radix(graph, axes, frame, space, compared_log_scale(space))?;
-    let mut choice = search::run(&packed, space)?;
+    let mut packed = best_radix(&layouts, space, compared_log_scale(space))?;
+    let mut choice = search::run(packed, space)?;
     if choice.key_bytes > KEY_BUDGET_BYTES {
-        packed = best_radix(graph, axes, frame, space, choice.chain.log_scale)?;
-        choice = search::run(&packed, space)?;
+        packed = best_radix(&layouts, space, choice.chain.log_scale)?;
+        choice = search::run(packed, space)?;
     }
-    Ok((packed, choice))
+    Ok((packed.clone(), choice))
 }
 
-/// A graph laid out in a frame, with bootstraps where levels run out.
-fn lay_out(
-    graph: &Graph,
-    axes: &Axes,
-    frame: &Frame,
-    radix: Radix,
-    space: &Space,
-) -> Result<Packed, Diagnostic> {
-    let packed = layout::run(graph, axes, frame, radix)?;
+/// A graph that is laid out in a frame, with bootstraps where levels run out.
+fn refreshed<'p>(plain: &'p Packed, frame: &Frame, space: &Space) -> Result<Cow<'p, Packed>, Diagnostic> {
     match &space.placement {
-        Some(setting) if placement::needed(&packed.graph, setting) => {
-            Ok(placement::run(&packed, frame.period, setting)?.packed)
+        Some(setting) if placement::needed(&plain.graph, setting) => {
+            Ok(Cow::Owned(placement::run(plain, frame.period, setting)?.packed))
         }
-        _ => Ok(packed),
+        _ => Ok(Cow::Borrowed(plain)),
     }
 }
 
-/// The graph laid out with the radix whose keys are within their budget, or nearest to it, and that is fastest.
-fn best_radix(
-    graph: &Graph,
-    axes: &Axes,
-    frame: &Frame,
-    space: &Space,
-    log_scale: u32,
-) -> Result<Packed, Diagnostic> {
-    let mut best: Option<((u64, f64), Packed)> = None;
-    for radix in radices() {
-        let packed = lay_out(graph, axes, frame, radix, space)?;
-        // With the scale given, a program that does not fit is compared too: another radix does not change that.
-        let given = Space {
-            log_scale: Some(log_scale),
-            ..space.clone()
-        };
-        let toy = Space {
-            toy: true,
-            ..given.clone()
-        };
-        if let Ok(choice) = search::run(&packed, &given).or_else(|_| search::run(&packed, &toy)) {
-            let key = (
+/// The layout whose keys are within their budget, or nearest to it, and that is fastest.
+fn best_radix<'p>(layouts: &'p [Packed], space: &Space, log_scale: u32) -> Result<&'p Packed, Diagnostic> {
+    // With the scale given, a program that does not fit is compared too: another radix does not change that.
+    let given = Space {
+        log_scale: Some(log_scale),
+        ..space.clone()
+    };
+    let toy = Space {
+        toy: true,
+        ..given.clone()
+    };
+    let keys = parallel::map(layouts, |packed| {
+        let choice = search::run(packed, &given).or_else(|_| search::run(packed, &toy));
+        choice.ok().map(|choice| {
+            (
                 choice.key_bytes.saturating_sub(KEY_BUDGET_BYTES),
                 choice.cost.seconds,
-            );
-            if best.as_ref().is_none_or(|(best, _)| key < *best) {
-                best = Some((key, packed));
-            }
+            )
+        })
+    });
+    let mut best: Option<((u64, f64), &Packed)> = None;
+    for (key, packed) in keys.into_iter().zip(layouts) {
+        if let Some(key) = key
+            && best.as_ref().is_none_or(|(best, _)| key < *best)
+        {
+            best = Some((key, packed));
         }
     }
     let refusal = || {
@@ -307,8 +333,11 @@ fn radices() -> impl Iterator<Item = Radix> {
 
 /// Refuses at once what no parameters can carry: the smallest scale at every level is too much.
 fn check_depth(packed: &Packed, space: &Space) -> Result<(), Diagnostic> {
+    check_levels(top_level(&packed.graph, 0).1, space)
+}
+
+fn check_levels(top: u32, space: &Space) -> Result<(), Diagnostic> {
     let smallest = search::smallest_log_scale(space.word_bits);
-    let (_, top) = top_level(&packed.graph, 0);
     if top as usize >= search::MOST_PRIMES {
         return Err(
             Diagnostic::new(Code::Depth, format!("{top} levels are more than a plan may have"))

@@ -4,13 +4,12 @@
 //! bootstraps are placed for each number of levels left, and the ways to bootstrap are compared by the predicted time of
 //! the whole. The best few are worked out in full.
 
-use super::backend::FIRST_RADIX;
 use crate::diagnostic::Diagnostic;
-use crate::ir::Graph;
+use crate::parallel;
 use crate::params::Bootstrapping;
 use crate::params::search::Space;
 use crate::pass::bootstrap;
-use crate::pass::layout::{self, Axes, Frame};
+use crate::pass::layout::{Frame, Packed};
 use crate::pass::placement::{self, Setting};
 
 /// Fewest and most levels that bootstraps may leave.
@@ -27,13 +26,12 @@ struct Way {
     setting: Setting,
 }
 
-/// The ways to bootstrap that are worth a closer look, the best first; for a program without bootstraps the space as it
-/// is. Errors: E-DEPTH or E-RANGE if none serves.
-pub fn ways(graph: &Graph, axes: &Axes, frame: &Frame, space: &Space) -> Result<Vec<Space>, Diagnostic> {
+/// The ways to bootstrap that are worth a closer look, the best first, for a graph laid out in a frame; for a program
+/// without bootstraps the space as it is. Errors: E-DEPTH or E-RANGE if none serves.
+pub fn ways(plain: &Packed, frame: &Frame, space: &Space) -> Result<Vec<Space>, Diagnostic> {
     let Some(compared) = &space.placement else {
         return Ok(vec![space.clone()]);
     };
-    let plain = layout::run(graph, axes, frame, FIRST_RADIX)?;
     if !bootstrap::needed(&plain.graph) && !placement::needed(&plain.graph, compared) {
         return Ok(vec![Space {
             placement: None,
@@ -42,13 +40,17 @@ pub fn ways(graph: &Graph, axes: &Axes, frame: &Frame, space: &Space) -> Result<
     }
     let mut refusal = None;
     let mut ways: Vec<Way> = Vec::new();
-    for left in LEAST_LEFT..=MOST_LEFT {
-        match ways_that_leave(left, space, |setting| {
-            let placement = placement::run(&plain, frame.period, setting)?;
+    let all: Vec<u32> = (LEAST_LEFT..=MOST_LEFT).collect();
+    let found = parallel::map(&all, |&left| {
+        ways_that_leave(left, space, |setting| {
+            let placement = placement::run(plain, frame.period, setting)?;
             let refreshed = placement::explain(&placement.packed.graph, setting).into_iter();
             let bootstraps = refreshed.map(|refreshed| f64::from(refreshed.times) * refreshed.seconds);
             Ok((placement.seconds, bootstraps.sum()))
-        }) {
+        })
+    });
+    for found in found {
+        match found {
             Ok(found) => ways.extend(found),
             Err(other) => refusal = Some(other),
         }

@@ -7,11 +7,12 @@ use cipherloom_plan::{KeyKind, LayoutView, Op, Plan, PortKind};
 use proptest::prelude::*;
 
 use super::*;
+use crate::analysis::depth;
 use crate::dialect::slot::{self, Contents};
 use crate::emit;
 use crate::options::{Options, TensorData};
 use crate::pass::layout::{self, Axes, Frame, Packed, Port, Radix};
-use crate::pass::schedule;
+use crate::pass::{lower_ckks, schedule};
 use crate::reference::{Length, Reference};
 use crate::source::Source;
 
@@ -264,7 +265,7 @@ fn run_plan(packed: &Packed, plan: &PlanData) -> slot::Outputs {
                     dims: dims.clone(),
                 }
                 .expand(slots),
-                ConstantKind::Slots { values } => Contents::Slots(values.clone()).expand(slots),
+                ConstantKind::Slots { values } => Contents::Slots(values.as_slice().into()).expand(slots),
                 ConstantKind::Fourier(_) => panic!("complex constants have no clear form here"),
             },
             Op::Add | Op::AddPlain => zip(&get(instruction.a), &get(instruction.b), |a, b| a + b),
@@ -296,7 +297,12 @@ fn every_frame_of(graph: &Graph, slots: u32, radix: Radix) {
     let frames = layout::frames(graph, &axes, slots);
     assert!(!frames.is_empty());
     for frame in frames {
-        let packed = layout::run(graph, &axes, &frame, radix).expect("laid out");
+        let within = |most: f64| layout::run_within(graph, &axes, &frame, radix, most).expect("laid out");
+        let packed = within(f64::INFINITY).expect("any work will do");
+        let work = layout::work(&packed.graph);
+        assert!(within(work * 1.001).is_some() && within(work * 0.999).is_none());
+        let (_, top) = lower_ckks::top_level(&packed.graph, 0);
+        assert!(depth::least(graph) <= top, "{}", frame.describe(&axes));
         let difference = difference(graph, &packed, &run_slots(&packed));
         assert!(difference < 1e-9, "{}: {difference}", frame.describe(&axes));
     }
@@ -377,7 +383,7 @@ fn plans_compute_what_the_reference_does() {
         };
         let Lowered {
             packed, mut choice, ..
-        } = backend::lower(&graph, &options, false).expect("lowered");
+        } = backend::lower(&graph, &options, false, None).expect("lowered");
         choice.ckks = schedule::run(&choice.ckks);
         let (data, _) = emit::run(
             &packed,

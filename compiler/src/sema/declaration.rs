@@ -90,7 +90,7 @@ impl<'a> Checker<'a> {
         match origin {
             Origin::Input => {
                 let mut attributes = Builder::attributes([("name", name.node.as_str().into())]);
-                attributes.extend(one_hot.map(|_| ("one_hot".to_owned(), true.into())));
+                attributes.extend(one_hot.map(|_| ("one_hot", true.into())));
                 let value = self.emit_typed(name.span, Opcode::TensorInput, &[], attributes, ty)?;
                 Ok(Binding::Operand(Operand::Tensor(value)))
             }
@@ -299,10 +299,7 @@ impl<'a> Checker<'a> {
 
     fn name_constant(&mut self, value: Value, name: &str) {
         if let Some(op) = self.graph.defining_op(value) {
-            self.graph
-                .op_mut(op)
-                .attributes
-                .insert("name".to_owned(), name.into());
+            self.graph.op_mut(op).attributes.insert("name", name.into());
         }
     }
 

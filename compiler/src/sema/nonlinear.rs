@@ -26,10 +26,10 @@ struct Fit {
 impl Fit {
     fn attributes(&self) -> Attributes {
         let mut attributes = Builder::attributes([("low", self.low.into()), ("high", self.high.into())]);
-        attributes.extend(self.error.map(|error| ("error".to_owned(), error.into())));
-        attributes.extend(self.degree.map(|degree| ("degree".to_owned(), degree.into())));
-        attributes.extend(self.margin.map(|margin| ("margin".to_owned(), margin.into())));
-        attributes.extend(self.method.map(|method| ("method".to_owned(), method.into())));
+        attributes.extend(self.error.map(|error| ("error", error.into())));
+        attributes.extend(self.degree.map(|degree| ("degree", degree.into())));
+        attributes.extend(self.margin.map(|margin| ("margin", margin.into())));
+        attributes.extend(self.method.map(|method| ("method", method.into())));
         attributes
     }
 }

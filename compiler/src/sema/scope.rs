@@ -154,7 +154,7 @@ impl<'a> Checker<'a> {
         }
         let mut attributes = Builder::attributes([("name", name.into())]);
         if one_hot {
-            attributes.insert("one_hot".to_owned(), true.into());
+            attributes.insert("one_hot", true.into());
         }
         let value = self.emit_typed(span, Opcode::TensorStream, &[], attributes, ty)?;
         self.step_values.insert(name.to_owned(), value);

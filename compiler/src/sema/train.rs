@@ -112,7 +112,7 @@ impl<'a> Checker<'a> {
         let refreshed: Vec<String> = refreshed.map(|state| state.name.clone()).collect();
         let mut attributes = Builder::attributes([("names", names.into())]);
         if !refreshed.is_empty() {
-            attributes.insert("refresh".to_owned(), refreshed.into());
+            attributes.insert("refresh", refreshed.into());
         }
         let mut builder = Builder::new(&mut self.graph, self.block);
         builder.span = span;

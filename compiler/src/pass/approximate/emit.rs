@@ -45,7 +45,7 @@ impl Algebra for Emitter<'_> {
 
     fn polynomial(&mut self, x: &Value, p: &Polynomial, name: &str) -> Value {
         let mut attributes = p.attributes(0.0);
-        attributes.insert("function".to_owned(), name.into());
+        attributes.insert("function", name.into());
         self.builder.tensor(Opcode::TensorPolynomial, &[*x], attributes)
     }
 

@@ -27,9 +27,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::analysis::depth::{Depths, below, levels};
 use crate::dialect::tensor::Elements;
-use crate::ir::{
-    Attribute, Attributes, BlockId, Dialect, Graph, OpData, OpId, Opcode, TensorType, Type, Value,
-};
+use crate::ir::{Attributes, BlockId, Dialect, Graph, OpData, OpId, Opcode, TensorType, Type, Value};
 use crate::pass::rewrite::{Rewriter, without_dead_code};
 
 /// Rounds until nothing changes; a round makes at least one step along every chain of operations.
@@ -241,17 +239,9 @@ fn hash_of(opcode: Opcode, operands: &[Value], attributes: &Attributes, commutes
         operands.sort_unstable();
     }
     (opcode, operands).hash(&mut hasher);
-    for (name, attribute) in attributes {
+    for (name, attribute) in attributes.iter() {
         name.hash(&mut hasher);
-        match attribute {
-            Attribute::Flag(value) => value.hash(&mut hasher),
-            Attribute::Int(value) => value.hash(&mut hasher),
-            Attribute::Float(value) => value.to_bits().hash(&mut hasher),
-            Attribute::Text(value) => value.hash(&mut hasher),
-            Attribute::Ints(values) => values.hash(&mut hasher),
-            Attribute::Texts(values) => values.hash(&mut hasher),
-            Attribute::Floats(values) => values.iter().for_each(|value| value.to_bits().hash(&mut hasher)),
-        }
+        attribute.add_to(&mut hasher);
     }
     hasher.finish()
 }

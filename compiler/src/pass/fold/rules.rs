@@ -26,7 +26,7 @@ impl Fold<'_> {
         if opcode == TensorConstant {
             return match attributes.get("values") {
                 Some(Attribute::Floats(values)) => {
-                    self.constant(place, shape, Elements::shortest(values.clone()))
+                    self.constant(place, shape, Elements::shortest(values.to_vec()))
                 }
                 _ => self.emit(place, opcode, operands, attributes, shape, Some(ty)),
             };
@@ -68,8 +68,8 @@ impl Fold<'_> {
     fn constant(&mut self, place: Place, shape: &[u32], elements: Elements) -> Value {
         let (name, attribute) = match elements {
             Elements::Splat(value) => ("value", Attribute::Float(value)),
-            Elements::Each(values) => ("values", Attribute::Floats(values)),
-            Elements::Steps(values) => ("steps", Attribute::Floats(values)),
+            Elements::Each(values) => ("values", values.into()),
+            Elements::Steps(values) => ("steps", values.into()),
         };
         let attributes = Attributes::from([(name.to_owned(), attribute)]);
         let ty = TensorType {
@@ -398,7 +398,7 @@ impl Fold<'_> {
                     .map(|&axis| outer[axis as usize])
                     .collect();
                 let mut attributes = attributes.clone();
-                attributes.insert("axes".to_owned(), Attribute::Ints(axes));
+                attributes.insert("axes", Attribute::Ints(axes));
                 self.emit(place, opcode, &inner.operands, &attributes, shape, None)
             }
             (TensorReshape, Some(inner)) => self.linear(place, opcode, inner.operands[0], attributes, shape),
@@ -432,7 +432,7 @@ impl Fold<'_> {
         let scaled = polynomial.of_scaled_argument(s);
         let mut attributes = attributes.clone();
         if opcode == TensorPoly {
-            attributes.insert("coefficients".to_owned(), Attribute::Floats(scaled.coefficients));
+            attributes.insert("coefficients", scaled.coefficients.into());
         } else {
             attributes.extend(scaled.attributes(op.float("error").unwrap_or(0.0)));
         }

@@ -67,7 +67,7 @@ impl Fold<'_> {
             }
             Some((TensorPolynomial | TensorPoly, operands, mut attributes)) if limit == 0 => {
                 if let Some(Attribute::Floats(coefficients)) = attributes.get_mut("coefficients") {
-                    coefficients.iter_mut().for_each(|coefficient| *coefficient *= s);
+                    *coefficients = coefficients.iter().map(|coefficient| coefficient * s).collect();
                 }
                 if let Some(Attribute::Float(error)) = attributes.get_mut("error") {
                     *error *= s.abs();

@@ -9,9 +9,9 @@ impl Lowering<'_> {
         let ty = self.cipher(x);
         let turning: Vec<i64> = by.iter().copied().filter(|&by| by != 0).collect();
         let resting = by.len() - turning.len();
-        let noted = |attributes: Attributes| {
-            let note = disjoint.then(|| ("disjoint".to_owned(), Attribute::from(true)));
-            attributes.into_iter().chain(note).collect::<Attributes>()
+        let noted = |mut attributes: Attributes| {
+            attributes.extend(disjoint.then(|| ("disjoint", Attribute::from(true))));
+            attributes
         };
         match turning.as_slice() {
             [] => self.mul_scalar(x, vec![resting as f64], 1.0),

@@ -55,7 +55,7 @@ impl Lowering<'_> {
                 let is_end = |op: &OpData| {
                     ["argument", "beside", "image"]
                         .iter()
-                        .any(|end| op.attributes.contains_key(*end))
+                        .any(|end| op.attributes.contains_key(end))
                 };
                 let part = self
                     .definition(operand)

@@ -9,10 +9,10 @@
 //! States of a loop are read at the level that they are written at. Their levels are tried out: all combinations while
 //! those are few, else one state at a time.
 
-use std::rc::Rc;
-
 /// Search states that are kept; the search is exact as long as there are no more.
 const BEAM: usize = 256;
+/// What sums of times may differ by, relatively, in another order.
+const ROUNDING: f64 = 1e-9;
 /// Combinations of the levels of states that are all tried.
 const MOST_COMBINATIONS: u64 = 600;
 
@@ -129,26 +129,42 @@ pub fn solve(problem: &Problem) -> Option<Solution> {
     })
 }
 
-/// What is refreshed, the latest decision first.
+/// A refresh and, by number, the one decided before it.
 struct Trail {
     node: usize,
-    before: Option<Rc<Trail>>,
+    before: Option<u32>,
 }
 
-#[derive(Clone)]
+/// What is asked of the values that are still to come, and what was decided.
+#[derive(Clone, Copy)]
 struct State {
-    /// Level asked of each live node, by its slot.
-    needs: Vec<u8>,
+    /// Which row of [`Front::needs`] holds the levels asked.
+    row: usize,
     seconds: f64,
-    trail: Option<Rc<Trail>>,
+    /// Seconds that the whole takes at least.
+    bound: f64,
+    trail: Option<u32>,
 }
+
+/// Search states with all their levels in one place, which copying does not scatter.
+#[derive(Default)]
+struct Front {
+    states: Vec<State>,
+    /// Level asked of each live node, by its slot; a row for each state.
+    needs: Vec<u8>,
+}
+
+/// Rows are padded to whole groups of so many levels, which are compared at once.
+const GROUP: usize = 8;
 
 struct Search<'a> {
     problem: &'a Problem,
     /// What each node reads, with levels.
     operands: Vec<Vec<(usize, u32)>>,
-    /// Where a node that is read stands in `State::needs`.
+    /// Where a node that is read stands in a row of [`Front::needs`].
     slots: Vec<Option<usize>>,
+    /// Nodes that something is asked of once a node and all later ones are made, each with its slot.
+    live: Vec<Vec<(usize, usize)>>,
     width: usize,
 }
 
@@ -173,31 +189,51 @@ impl<'a> Search<'a> {
                 });
             }
         }
+        let mut live = vec![Vec::new(); count];
+        let mut now: Vec<usize> = Vec::new();
+        for (index, node) in problem.nodes.iter().enumerate().rev() {
+            if slots[index].is_none() && node.stores.is_empty() && node.least.is_none() {
+                continue;
+            }
+            now.retain(|&other| other != index);
+            for &(operand, _) in &operands[index] {
+                if !now.contains(&operand) {
+                    now.push(operand);
+                }
+            }
+            live[index] = now
+                .iter()
+                .filter_map(|&node| Some((node, slots[node]?)))
+                .collect();
+        }
         Self {
             problem,
             operands,
             slots,
-            width,
+            live,
+            width: width.next_multiple_of(GROUP),
         }
     }
 
     /// Seconds that the worst chain up to each node takes at least beyond the work at the lowest level, by the level that is
-    /// asked of it.
-    fn bounds(&self, heads: &[u32]) -> Vec<Vec<f64>> {
+    /// asked of it: `usable + 1` numbers for each node.
+    fn bounds(&self, heads: &[u32]) -> Vec<f64> {
         let problem = self.problem;
-        let mut bounds: Vec<Vec<f64>> = Vec::with_capacity(problem.nodes.len());
+        let levels = problem.usable as usize + 1;
+        let mut bounds: Vec<f64> = Vec::with_capacity(levels * problem.nodes.len());
         for (index, node) in problem.nodes.iter().enumerate() {
             let made = |level: u32| {
-                let chain = self.operands[index].iter().map(|&(operand, levels)| {
+                let chain = self.operands[index].iter().map(|&(operand, levels_taken)| {
                     let asked = if node.renewed {
                         problem.floor
                     } else {
-                        level + levels
+                        level + levels_taken
                     };
-                    bounds[operand]
-                        .get(asked as usize)
-                        .copied()
-                        .unwrap_or(f64::INFINITY)
+                    if asked <= problem.usable {
+                        bounds[operand * levels + asked as usize]
+                    } else {
+                        f64::INFINITY
+                    }
                 });
                 let closed = node.reads.is_none_or(|state| level <= heads[state]);
                 let chain = chain.fold(0.0, f64::max) + node.work[level as usize] - node.work[0];
@@ -206,143 +242,177 @@ impl<'a> Search<'a> {
             let refreshed = node
                 .refresh
                 .map_or(f64::INFINITY, |refresh| refresh + made(problem.floor));
-            bounds.push(
-                (0..=problem.usable)
-                    .map(|level| made(level).min(refreshed))
-                    .collect(),
-            );
+            let own: Vec<f64> = (0..=problem.usable)
+                .map(|level| made(level).min(refreshed))
+                .collect();
+            bounds.extend(own);
         }
         bounds
+    }
+
+    /// Level that states, outputs and bootstraps that are there already ask of a node.
+    fn asked(&self, index: usize, heads: &[u32]) -> Option<u32> {
+        let node = &self.problem.nodes[index];
+        let stores = node.stores.iter().map(|&state| heads[state]);
+        stores.chain(node.least).max()
     }
 
     /// The best set for given levels of the states, if it takes less than `limit`, and whether nothing was left out.
     fn run(&self, heads: &[u32], limit: f64) -> (Option<(Vec<usize>, f64)>, bool) {
         let problem = self.problem;
+        let levels = problem.usable as usize + 1;
         let bounds = self.bounds(heads);
-        let mut front = vec![State {
-            needs: vec![0; self.width],
-            seconds: 0.0,
-            trail: None,
-        }];
-        let mut live: Vec<usize> = Vec::new();
-        let mut exact = true;
         // What all nodes that are left take at the lowest level.
         let mut least: f64 = problem.nodes.iter().map(|node| node.work[0]).sum();
+        let worst = (0..problem.nodes.len())
+            .filter_map(|index| Some(bounds[index * levels + self.asked(index, heads)? as usize]))
+            .fold(0.0, f64::max);
+        if least + worst >= limit * (1.0 + ROUNDING) || worst == f64::INFINITY {
+            return (None, true);
+        }
+        let mut trails: Vec<Trail> = Vec::new();
+        let (mut front, mut next) = (Front::default(), Front::default());
+        front.needs.resize(self.width, 0);
+        front.states.push(State {
+            row: 0,
+            seconds: 0.0,
+            bound: 0.0,
+            trail: None,
+        });
+        let mut exact = true;
         for (index, node) in problem.nodes.iter().enumerate().rev() {
-            let own = node
-                .stores
-                .iter()
-                .map(|&state| heads[state])
-                .chain(node.least)
-                .max();
+            let own = self.asked(index, heads);
             least -= node.work[0];
             if own.is_none() && self.slots[index].is_none() {
                 continue;
             }
-            live.retain(|&other| other != index);
-            for &(operand, _) in &self.operands[index] {
-                if !live.contains(&operand) {
-                    live.push(operand);
-                }
-            }
-            let mut next = Vec::with_capacity(2 * front.len());
-            for mut state in front {
-                let mut need = own.unwrap_or(0);
-                if let Some(slot) = self.slots[index] {
-                    need = need.max(state.needs[slot].into());
-                    state.needs[slot] = 0;
-                }
+            next.states.clear();
+            next.needs.clear();
+            for state in &front.states {
+                let needs = &front.needs[state.row * self.width..][..self.width];
+                let need = self.slots[index].map_or(0, |slot| needs[slot].into());
+                let need = need.max(own.unwrap_or(0));
                 if let Some(refresh) = node.refresh.filter(|_| need > problem.floor) {
+                    let trail = trails.len() as u32;
                     let refreshed = State {
-                        needs: state.needs.clone(),
                         seconds: state.seconds + refresh,
-                        trail: Some(Rc::new(Trail {
-                            node: index,
-                            before: state.trail.clone(),
-                        })),
+                        trail: Some(trail),
+                        ..*state
                     };
-                    next.extend(self.made(index, refreshed, problem.floor, heads));
+                    if self.make(index, refreshed, needs, problem.floor, heads, &mut next) {
+                        trails.push(Trail {
+                            node: index,
+                            before: state.trail,
+                        });
+                    }
                 }
-                next.extend(self.made(index, state, need, heads));
+                self.make(index, *state, needs, need, heads, &mut next);
             }
-            let bound = |state: &State| {
-                let chains = live.iter().map(|&node| {
-                    let need = self.slots[node].map_or(0, |slot| state.needs[slot]);
-                    bounds[node][usize::from(need)]
-                });
-                state.seconds + least + chains.fold(0.0, f64::max)
-            };
-            let mut keyed: Vec<(f64, State)> = next
-                .into_iter()
-                .map(|state| (bound(&state), state))
-                .filter(|(bound, _)| *bound < limit)
-                .collect();
+            let Front { states, needs } = &mut next;
+            for state in states.iter_mut() {
+                let needs = &needs[state.row * self.width..][..self.width];
+                let chains = self.live[index].iter();
+                let chains = chains.map(|&(node, slot)| bounds[node * levels + usize::from(needs[slot])]);
+                state.bound = state.seconds + least + chains.fold(0.0, f64::max);
+            }
+            states.retain(|state| state.bound < limit);
             if node.refresh.is_some() {
-                exact &= prune(&mut keyed);
+                exact &= prune(states, needs, self.width);
             }
-            front = keyed.into_iter().map(|(_, state)| state).collect();
+            std::mem::swap(&mut front, &mut next);
         }
-        let best = front.into_iter().min_by(|a, b| a.seconds.total_cmp(&b.seconds));
+        let best = front
+            .states
+            .into_iter()
+            .min_by(|a, b| a.seconds.total_cmp(&b.seconds));
         let found = best.map(|best| {
             let mut refreshed = Vec::new();
             let mut trail = best.trail;
-            while let Some(step) = trail {
+            while let Some(step) = trail.map(|step| &trails[step as usize]) {
                 refreshed.push(step.node);
-                trail = step.before.clone();
+                trail = step.before;
             }
             (refreshed, best.seconds)
         });
         (found, exact)
     }
 
-    /// The state after a node was made at a level, if that can be.
-    fn made(&self, index: usize, mut state: State, level: u32, heads: &[u32]) -> Option<State> {
+    /// Adds the state after a node was made at a level, if that can be: whether it can.
+    fn make(
+        &self,
+        index: usize,
+        state: State,
+        needs: &[u8],
+        level: u32,
+        heads: &[u32],
+        next: &mut Front,
+    ) -> bool {
         let problem = self.problem;
         let node = &problem.nodes[index];
-        if level > problem.usable || node.reads.is_some_and(|read| level > heads[read]) {
-            return None;
-        }
-        state.seconds += node.work[level as usize];
-        for &(operand, levels) in &self.operands[index] {
-            let asked = if node.renewed {
+        let asked = |levels: u32| {
+            if node.renewed {
                 problem.floor
             } else {
                 level + levels
-            };
-            if asked > problem.usable {
-                return None;
             }
+        };
+        let is_high = |&(_, levels): &(usize, u32)| asked(levels) > problem.usable;
+        if level > problem.usable
+            || node.reads.is_some_and(|read| level > heads[read])
+            || self.operands[index].iter().any(is_high)
+        {
+            return false;
+        }
+        let row = next.states.len();
+        next.needs.extend_from_slice(needs);
+        let needs = &mut next.needs[row * self.width..];
+        if let Some(slot) = self.slots[index] {
+            needs[slot] = 0;
+        }
+        for &(operand, levels) in &self.operands[index] {
             if let Some(slot) = self.slots[operand] {
-                state.needs[slot] = state.needs[slot].max(asked as u8);
+                needs[slot] = needs[slot].max(asked(levels) as u8);
             }
         }
-        Some(state)
+        next.states.push(State {
+            row,
+            seconds: state.seconds + node.work[level as usize],
+            ..state
+        });
+        true
     }
 }
 
 /// Drops every state than which another is not more expensive and asks for no more, and the worst beyond the beam; whether
 /// none of these had to go.
-fn prune(states: &mut Vec<(f64, State)>) -> bool {
-    states.sort_by(|(_, a), (_, b)| a.seconds.total_cmp(&b.seconds));
-    let mut kept: Vec<(f64, State)> = Vec::new();
-    for (bound, state) in states.drain(..) {
-        let dominated = kept.iter().any(|(_, other)| {
-            other
-                .needs
-                .iter()
-                .zip(&state.needs)
-                .all(|(other, own)| other <= own)
-        });
-        if !dominated {
-            kept.push((bound, state));
+fn prune(states: &mut Vec<State>, needs: &[u8], width: usize) -> bool {
+    states.sort_by(|a, b| a.seconds.total_cmp(&b.seconds));
+    let row = |state: &State| &needs[state.row * width..][..width];
+    // Eight levels at once: a byte keeps its top bit if what is subtracted is not larger.
+    let tops = u64::from_ne_bytes([0x80; GROUP]);
+    let no_more = |(a, b): (&[u8; GROUP], &[u8; GROUP])| {
+        let (a, b) = (u64::from_ne_bytes(*a), u64::from_ne_bytes(*b));
+        ((b | tops) - a) & tops == tops
+    };
+    let asks_no_more = |a: &[u8], b: &[u8]| {
+        let (a, b) = (a.as_chunks().0, b.as_chunks().0);
+        a.iter().zip(b).all(no_more)
+    };
+    let mut kept = 0;
+    for index in 0..states.len() {
+        let state = states[index];
+        let own = row(&state);
+        if !states[..kept].iter().any(|other| asks_no_more(row(other), own)) {
+            states[kept] = state;
+            kept += 1;
         }
     }
-    let complete = kept.len() <= BEAM;
+    states.truncate(kept);
+    let complete = kept <= BEAM;
     if !complete {
-        kept.sort_by(|(a, _), (b, _)| a.total_cmp(b));
-        kept.truncate(BEAM);
+        states.sort_by(|a, b| a.bound.total_cmp(&b.bound));
+        states.truncate(BEAM);
     }
-    *states = kept;
     complete
 }
 

@@ -40,7 +40,7 @@ fn closed_options(log_n: u32) -> Options {
 fn planned(graph: &Graph, options: &Options) -> (Packed, PlanData) {
     let Lowered {
         packed, mut choice, ..
-    } = backend::lower(graph, options, true).unwrap_or_else(|refusal| panic!("{refusal:?}"));
+    } = backend::lower(graph, options, true, None).unwrap_or_else(|refusal| panic!("{refusal:?}"));
     crate::ir::verify(&choice.ckks).expect("valid");
     let claims = Claims {
         word_bits: 64,

@@ -127,7 +127,7 @@ fn plans_of_softmax_compute_what_the_reference_does() {
     };
     let Lowered {
         packed, mut choice, ..
-    } = backend::lower(&graph, &options, false).expect("lowered");
+    } = backend::lower(&graph, &options, false, None).expect("lowered");
     choice.ckks = schedule::run(&choice.ckks);
     let claims = Claims {
         word_bits: 64,

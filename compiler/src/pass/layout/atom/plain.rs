@@ -19,18 +19,26 @@ impl Packer<'_> {
 
     /// A public tensor on the slots of one tile that hold elements, zero elsewhere.
     pub fn pack(&self, public: &Public, dims: &[Axis], lanes: &[Lane], position: &[u32]) -> Contents {
-        let mut index = vec![0; dims.len()];
-        let slots = (0..self.frame.period)
-            .map(|slot| {
-                let holds = self.element(lanes, position, slot, |axis, at| {
-                    if let Some(dimension) = dims.iter().position(|&dim| dim == axis) {
-                        index[dimension] = at;
-                    }
-                });
-                if holds { public.at(&index) } else { 0.0 }
-            })
+        // Where the index along each dimension stands among those along the axes of the lanes.
+        let along = lanes.iter().filter_map(|lane| match lane {
+            Lane::Along(axis) => Some(*axis),
+            _ => None,
+        });
+        let along: Vec<Axis> = along.collect();
+        let places: Vec<Option<usize>> = dims
+            .iter()
+            .map(|dim| along.iter().position(|axis| axis == dim))
             .collect();
-        Contents::Slots(slots)
+        let mut index = vec![0; dims.len()];
+        let slots = self.elements(lanes, position, |element| {
+            element.map_or(0.0, |element| {
+                for (index, place) in index.iter_mut().zip(&places) {
+                    *index = place.map_or(0, |place| element[place]);
+                }
+                public.at(&index)
+            })
+        });
+        Contents::Slots(slots.into())
     }
 
     /// Product with a public tensor that is not the same everywhere.

@@ -3,6 +3,7 @@
 use cipherloom_plan::Repeat;
 
 use super::super::axes::Axis;
+use super::super::frame::Place;
 use super::{Atom, Lane, Packer};
 use crate::dialect::slot::Contents;
 
@@ -34,7 +35,7 @@ impl Region {
                 let mut slots: Vec<f64> = marks.iter().map(|&mark| if mark { value } else { 0.0 }).collect();
                 let turn = offset as usize % slots.len().max(1);
                 slots.rotate_right(turn);
-                Contents::Slots(slots)
+                Contents::Slots(slots.into())
             }
         }
     }
@@ -74,31 +75,59 @@ impl Packer<'_> {
         (self.frame.tiles(self.axes, axis) - tile * most).min(most)
     }
 
-    /// The element that a slot of a tile holds, told as its index along each axis; false if it holds none.
-    pub(super) fn element(
+    /// The element that each slot of a tile's period holds, told as its index along each axis of `lanes`, in their order;
+    /// `None` if it holds none.
+    pub(super) fn elements<T>(
         &self,
         lanes: &[Lane],
         position: &[u32],
-        slot: u32,
-        mut tell: impl FnMut(Axis, u32),
-    ) -> bool {
-        let at = |place: usize| slot / self.frame.places[place].stride % self.frame.places[place].block;
-        for (place, (&lane, &tile)) in lanes.iter().zip(position).enumerate() {
-            match lane {
-                Lane::Along(axis) => {
-                    let stack = lanes.iter().position(|&other| other == Lane::Stack(axis));
-                    let block = tile * self.stacked(lanes, axis) + stack.map_or(0, at);
-                    let index = block * self.frame.places[place].block + at(place);
-                    if index >= self.axes.extents[axis] {
-                        return false;
+        mut tell: impl FnMut(Option<&[u32]>) -> T,
+    ) -> Vec<T> {
+        let rules = self.rules(lanes, position);
+        let mut indices = Vec::with_capacity(rules.len());
+        let mut at_slot = |slot: u32| {
+            indices.clear();
+            for rule in &rules {
+                match *rule {
+                    Rule::Index {
+                        first,
+                        digits,
+                        block,
+                        extent,
+                    } => {
+                        let [inner, outer] = digits.map(|digit| digit.of(slot));
+                        let index = first + outer * block + inner;
+                        if index >= extent {
+                            return tell(None);
+                        }
+                        indices.push(index);
                     }
-                    tell(axis, index);
+                    Rule::First(digit) if digit.of(slot) > 0 => return tell(None),
+                    Rule::First(_) => {}
                 }
-                Lane::First | Lane::Partial if at(place) > 0 => return false,
-                _ => {}
             }
-        }
-        true
+            tell(Some(&indices))
+        };
+        (0..self.frame.period).map(&mut at_slot).collect()
+    }
+
+    fn rules(&self, lanes: &[Lane], position: &[u32]) -> Vec<Rule> {
+        let digit = |place: usize| Digit::of_place(&self.frame.places[place]);
+        let rule = |(place, (&lane, &tile)): (usize, (&Lane, &u32))| match lane {
+            Lane::Along(axis) => {
+                let stack = lanes.iter().position(|&other| other == Lane::Stack(axis));
+                let block = self.frame.places[place].block;
+                Some(Rule::Index {
+                    first: tile * self.stacked(lanes, axis) * block,
+                    digits: [digit(place), stack.map_or(Digit::ZERO, digit)],
+                    block,
+                    extent: self.axes.extents[axis],
+                })
+            }
+            Lane::First | Lane::Partial => Some(Rule::First(digit(place))),
+            Lane::Stack(_) | Lane::Same => None,
+        };
+        lanes.iter().zip(position).enumerate().filter_map(rule).collect()
     }
 
     /// The slots of a tile that hold elements.
@@ -139,11 +168,42 @@ impl Packer<'_> {
     }
 
     fn marked(&self, lanes: &[Lane], position: &[u32]) -> Region {
-        let slots = 0..self.frame.period;
-        Region::Slots(
-            slots
-                .map(|slot| self.element(lanes, position, slot, |_, _| {}))
-                .collect(),
-        )
+        Region::Slots(self.elements(lanes, position, |element| element.is_some()))
     }
+}
+
+/// Some bits of a slot's number.
+#[derive(Clone, Copy)]
+struct Digit {
+    shift: u32,
+    mask: u32,
+}
+
+impl Digit {
+    /// No bits.
+    const ZERO: Self = Self { shift: 0, mask: 0 };
+
+    fn of_place(place: &Place) -> Self {
+        Self {
+            shift: place.stride.trailing_zeros(),
+            mask: place.block - 1,
+        }
+    }
+
+    fn of(self, slot: u32) -> u32 {
+        slot >> self.shift & self.mask
+    }
+}
+
+/// What a lane says of the slots that hold elements.
+enum Rule {
+    /// The index along an axis is `first`, and the digit of its own place, and `block` times the digit of its stack.
+    Index {
+        first: u32,
+        digits: [Digit; 2],
+        block: u32,
+        extent: u32,
+    },
+    /// This digit is 0.
+    First(Digit),
 }
