@@ -360,6 +360,9 @@ fn compare(packed: &Packed, description: String, space: &Space) -> Option<Layout
     })
 }
 
+/// Products of two ciphertexts that a server adds to a sum in one pass.
+const PRODUCTS_TOGETHER: usize = 8;
+
 /// Hoists, schedules and emits: the plan as data and as bytes. Encoded constants of a closed loop may stay in
 /// `resident_words` of memory.
 pub fn finish(
@@ -373,7 +376,8 @@ pub fn finish(
         choice.special.len() as u32,
         choice.digit_limbs,
     );
-    choice.ckks = schedule::run(&hoist::run(&choice.ckks, &counts, resident_words));
+    let products = if claims.word_bits == 64 { PRODUCTS_TOGETHER } else { 1 };
+    choice.ckks = schedule::run(&hoist::run(&choice.ckks, &counts, resident_words), products);
     emit::run(packed, choice, claims)
 }
 

@@ -6,6 +6,7 @@ mod together;
 
 use crate::Keys;
 use crate::error::Fault;
+use cipherloom_ckks::context::TOGETHER;
 use cipherloom_ckks::{Basis, CkksError, Context, Encoder};
 use cipherloom_plan::{Instruction, KeyKind, Op, Plan};
 use cipherloom_ring::Word;
@@ -164,6 +165,7 @@ impl<'a, W: Word, K: Keys<W>> Machine<'a, W, K> {
         match instruction.op {
             Op::MulPlainSum => self.plaintext_sums(position, instruction),
             Op::RotateAcc => self.rotations(position, instruction),
+            Op::Mul | Op::MulAcc | Op::Square if TOGETHER > 1 => self.products(position, instruction),
             _ => self.compute(instruction, step).map(|()| 1),
         }
     }
