@@ -69,9 +69,8 @@ impl<'a, W: Word, K: Keys<W>> Machine<'a, W, K> {
             Op::MulAcc => self.operand(first.dst, level, 2, Basis::Q)?,
             _ => self.value(first.dst, level, 2, Basis::Q)?,
         };
-        let alike = |next: &Instruction| {
-            (next.op, next.level, next.dst) == (Op::MulAcc, first.level, first.dst)
-        };
+        let alike =
+            |next: &Instruction| (next.op, next.level, next.dst) == (Op::MulAcc, first.level, first.dst);
         let mut factors = Few::<[Range<usize>; 2]>::new();
         for instruction in self.run_of(position, first, alike) {
             let operand = |index| self.operand(index, level, 1, Basis::Q);
