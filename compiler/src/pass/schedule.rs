@@ -333,4 +333,44 @@ mod tests {
             "{order:?}"
         );
     }
+
+    /// Four products for one sum, three at most together: each with factors of its own, which come before the first of
+    /// them; and the sum of a sum that is read elsewhere, which is not taken for the same one.
+    #[test]
+    fn products_for_one_sum_stand_together_behind_their_factors() {
+        let mut graph = Graph::new("products");
+        let block = graph.body();
+        let mut builder = Builder {
+            graph: &mut graph,
+            block,
+            span: Span::none(),
+        };
+        let ty = Type::cipher(1, 1.0);
+        let mut push =
+            |opcode, operands: &[Value]| builder.value(opcode, operands, Attributes::new(), ty.clone());
+        let mut sum: Option<Value> = None;
+        for _ in 0..4 {
+            let factor = push(Opcode::CkksInput, &[]);
+            let operands: Vec<Value> = sum.into_iter().chain([factor, factor]).collect();
+            sum = Some(push(if sum.is_some() { CkksMulAcc } else { CkksMul }, &operands));
+        }
+        let read = sum.expect("made");
+        let factor = push(Opcode::CkksInput, &[]);
+        let more = push(CkksMulAcc, &[read, factor, factor]);
+        let total = push(Opcode::CkksAdd, &[read, more]);
+        builder.op(Opcode::CkksOutput, &[total], Attributes::new(), vec![]);
+        let made = run(&graph, 3);
+        let order: Vec<Opcode> = made.walk().iter().map(|&op| made.op(op).opcode).collect();
+        let input = Opcode::CkksInput;
+        let first = [input, input, input, CkksMul, CkksMulAcc, CkksMulAcc];
+        let second = [
+            input,
+            CkksMulAcc,
+            input,
+            CkksMulAcc,
+            Opcode::CkksAdd,
+            Opcode::CkksOutput,
+        ];
+        assert_eq!(order, [first, second].concat());
+    }
 }
