@@ -3,30 +3,40 @@
 //! Each training step is made from its sinks (what later steps and outputs read) backwards: an operation comes right
 //! before the first that needs it, and of its operands those that are computed come before those that are only loaded.
 //! So inputs and plaintexts are loaded just before their use. What reads a stream stays in that stream's step. A few sums of
-//! products of the same ciphertexts come right behind each other: the runtime makes them in one pass over these.
+//! products of the same ciphertexts come right behind each other: the runtime makes them in one pass over these. So do a few
+//! products of two ciphertexts that one sum takes, behind all that they are made of: the sum then goes through memory once.
 //!
 //! Of a closed loop, what stands before the body, in it and after it stays there; a state is written when all that reads
 //! its present value has read it.
 
 use std::collections::BTreeMap;
 
+use crate::ir::Opcode::{CkksMul, CkksMulAcc};
 use crate::ir::{ClosedLoop, Graph, OpData, OpId, Opcode, Value};
 
-/// The same program in another order.
-pub fn run(old: &Graph) -> Graph {
+/// The same program in another order, in which up to `products` of two ciphertexts are added to a sum together; one where
+/// memory is too dear to hold the factors of more.
+pub fn run(old: &Graph, products: usize) -> Graph {
     let ops = old.walk();
+    let closed = ClosedLoop::find(old, &ops);
+    let steps = segments(old, &ops);
+    let mut together = sums_together(old, &ops);
+    let part = |position: usize, op: OpId| match closed {
+        Some(closed) => Some(usize::from(position > closed.start) + usize::from(position > closed.end)),
+        None => steps[op.index()],
+    };
+    together.extend(products_together(old, &ops, part, products));
     let mut emitter = Emitter {
         old,
         new: Graph::new(old.name.clone()),
         map: vec![None; old.value_count()],
         done: vec![false; ops.len()],
-        together: sums_together(old, &ops),
+        together,
     };
-    if let Some(closed) = ClosedLoop::find(old, &ops) {
+    if let Some(closed) = closed {
         emitter.parts(&ops, closed);
         return emitter.new;
     }
-    let steps = segments(old, &ops);
     // A sink is read by a later segment than its own, or by an output.
     let mut sinks: Vec<(usize, OpId)> = Vec::new();
     let mut last_use: Vec<usize> = vec![0; old.value_count()];
@@ -111,8 +121,44 @@ fn sums_together(graph: &Graph, ops: &[OpId]) -> BTreeMap<OpId, Vec<OpId>> {
             alike.entry(last).or_default().push(op);
         }
     }
-    let groups = alike.values().flat_map(|sums| sums.chunks(SUMS_TOGETHER));
+    by_member(alike.values().flat_map(|sums| sums.chunks(SUMS_TOGETHER)))
+}
+
+/// The products that each `mul` or `mul_acc` is made together with: up to `most` that one sum takes one after the other, in
+/// one part of the program. Nothing else reads the sum in between, so none of them can need what another made.
+fn products_together(
+    graph: &Graph,
+    ops: &[OpId],
+    part: impl Fn(usize, OpId) -> Option<usize>,
+    most: usize,
+) -> BTreeMap<OpId, Vec<OpId>> {
+    let uses = graph.use_counts();
+    let mut groups: Vec<(Option<usize>, Vec<OpId>)> = Vec::new();
+    let mut group_of: BTreeMap<Value, usize> = BTreeMap::new();
+    for (position, &op) in ops.iter().enumerate() {
+        let data = graph.op(op);
+        let (&[result], CkksMul | CkksMulAcc) = (&data.results[..], data.opcode) else {
+            continue;
+        };
+        let part = part(position, op);
+        let sum = data.operands.first().filter(|_| data.opcode == CkksMulAcc);
+        let sum = sum.filter(|sum| uses[sum.index()] == 1);
+        let group = sum.and_then(|sum| group_of.get(sum)).copied();
+        let group = group.filter(|&group| groups[group].0 == part && groups[group].1.len() < most);
+        let group = group.unwrap_or_else(|| {
+            groups.push((part, Vec::new()));
+            groups.len() - 1
+        });
+        groups[group].1.push(op);
+        group_of.insert(result, group);
+    }
+    by_member(groups.iter().map(|(_, group)| &group[..]))
+}
+
+/// Groups of more than one operation, under each of their members.
+fn by_member<'a>(groups: impl Iterator<Item = &'a [OpId]>) -> BTreeMap<OpId, Vec<OpId>> {
     groups
+        .filter(|group| group.len() > 1)
         .flat_map(|group| group.iter().map(|&op| (op, group.to_vec())))
         .collect()
 }
@@ -196,6 +242,7 @@ impl Emitter<'_> {
             let operands = group.iter().flat_map(|&op| &self.old.op(op).operands);
             let mut before: Vec<OpId> = operands
                 .filter_map(|&value| self.old.defining_op(value))
+                .filter(|op| !group.contains(op))
                 .collect();
             // Popped last to first: loads go to the bottom, so that they come last.
             before.reverse();
@@ -278,12 +325,52 @@ mod tests {
         let total = push(Opcode::CkksAdd, &[first, second], 0);
         let attributes = Attributes::new();
         builder.op(Opcode::CkksOutput, &[total], attributes, vec![]);
-        let made = run(&graph);
+        let made = run(&graph, 1);
         let order: Vec<Opcode> = made.walk().iter().map(|&op| made.op(op).opcode).collect();
         let [sum, down] = [Opcode::CkksMulPlainSum, Opcode::CkksModDown];
         assert!(
             order.ends_with(&[sum, sum, down, down, Opcode::CkksAdd, Opcode::CkksOutput]),
             "{order:?}"
         );
+    }
+
+    /// Four products for one sum, three at most together: each with factors of its own, which come before the first of
+    /// them; and the sum of a sum that is read elsewhere, which is not taken for the same one.
+    #[test]
+    fn products_for_one_sum_stand_together_behind_their_factors() {
+        let mut graph = Graph::new("products");
+        let block = graph.body();
+        let mut builder = Builder {
+            graph: &mut graph,
+            block,
+            span: Span::none(),
+        };
+        let ty = Type::cipher(1, 1.0);
+        let mut push =
+            |opcode, operands: &[Value]| builder.value(opcode, operands, Attributes::new(), ty.clone());
+        let mut sum: Option<Value> = None;
+        for _ in 0..4 {
+            let factor = push(Opcode::CkksInput, &[]);
+            let operands: Vec<Value> = sum.into_iter().chain([factor, factor]).collect();
+            sum = Some(push(if sum.is_some() { CkksMulAcc } else { CkksMul }, &operands));
+        }
+        let read = sum.expect("made");
+        let factor = push(Opcode::CkksInput, &[]);
+        let more = push(CkksMulAcc, &[read, factor, factor]);
+        let total = push(Opcode::CkksAdd, &[read, more]);
+        builder.op(Opcode::CkksOutput, &[total], Attributes::new(), vec![]);
+        let made = run(&graph, 3);
+        let order: Vec<Opcode> = made.walk().iter().map(|&op| made.op(op).opcode).collect();
+        let input = Opcode::CkksInput;
+        let first = [input, input, input, CkksMul, CkksMulAcc, CkksMulAcc];
+        let second = [
+            input,
+            CkksMulAcc,
+            input,
+            CkksMulAcc,
+            Opcode::CkksAdd,
+            Opcode::CkksOutput,
+        ];
+        assert_eq!(order, [first, second].concat());
     }
 }

@@ -267,7 +267,11 @@ fn refreshed<'p>(plain: &'p Packed, frame: &Frame, space: &Space) -> Result<Cow<
     }
 }
 
-/// The layout whose keys are within their budget, or nearest to it, and that is fastest.
+/// Of the keys of the smallest choice, how much a faster one may have more where all are above their budget.
+const KEY_SLACK: u64 = 16;
+
+/// The layout with the radix that is fastest, of those whose keys are within their budget or, where none is, hardly larger than
+/// the smallest.
 fn best_radix<'p>(layouts: &'p [Packed], space: &Space, log_scale: u32) -> Result<&'p Packed, Diagnostic> {
     // With the scale given, a program that does not fit is compared too: another radix does not change that.
     let given = Space {
@@ -278,30 +282,27 @@ fn best_radix<'p>(layouts: &'p [Packed], space: &Space, log_scale: u32) -> Resul
         toy: true,
         ..given.clone()
     };
-    let keys = parallel::map(layouts, |packed| {
+    let choices = parallel::map(layouts, |packed| {
         let choice = search::run(packed, &given).or_else(|_| search::run(packed, &toy));
-        choice.ok().map(|choice| {
-            (
-                choice.key_bytes.saturating_sub(KEY_BUDGET_BYTES),
-                choice.cost.seconds,
-            )
-        })
+        choice.ok().map(|choice| (choice.key_bytes, choice.cost.seconds))
     });
-    let mut best: Option<((u64, f64), &Packed)> = None;
-    for (key, packed) in keys.into_iter().zip(layouts) {
-        if let Some(key) = key
-            && best.as_ref().is_none_or(|(best, _)| key < *best)
-        {
-            best = Some((key, packed));
-        }
-    }
+    let choices = choices.into_iter().zip(layouts);
+    let found: Vec<(u64, f64, &Packed)> = choices
+        .filter_map(|(choice, packed)| choice.map(|(key_bytes, seconds)| (key_bytes, seconds, packed)))
+        .collect();
+    let least = found.iter().map(|found| found.0).min().unwrap_or(0);
+    let most = KEY_BUDGET_BYTES.max(least + least / KEY_SLACK);
+    let best = found
+        .into_iter()
+        .filter(|found| found.0 <= most)
+        .min_by(|a, b| a.1.total_cmp(&b.1));
     let refusal = || {
         Diagnostic::new(
             Code::Depth,
             format!("no chain of primes fits ring degree 2^{}", space.log_n),
         )
     };
-    best.map(|(_, packed)| packed).ok_or_else(refusal)
+    best.map(|(_, _, packed)| packed).ok_or_else(refusal)
 }
 
 fn compared_log_scale(space: &Space) -> u32 {
@@ -389,6 +390,9 @@ fn compare(packed: &Packed, description: String, space: &Space) -> Option<Layout
     })
 }
 
+/// Products of two ciphertexts that a server adds to a sum in one pass.
+const PRODUCTS_TOGETHER: usize = 8;
+
 /// Hoists, schedules and emits: the plan as data and as bytes. Encoded constants of a closed loop may stay in
 /// `resident_words` of memory.
 pub fn finish(
@@ -402,7 +406,12 @@ pub fn finish(
         choice.special.len() as u32,
         choice.digit_limbs,
     );
-    choice.ckks = schedule::run(&hoist::run(&choice.ckks, &counts, resident_words));
+    let products = if claims.word_bits == 64 {
+        PRODUCTS_TOGETHER
+    } else {
+        1
+    };
+    choice.ckks = schedule::run(&hoist::run(&choice.ckks, &counts, resident_words), products);
     emit::run(packed, choice, claims)
 }
 

@@ -384,7 +384,7 @@ fn plans_compute_what_the_reference_does() {
         let Lowered {
             packed, mut choice, ..
         } = backend::lower(&graph, &options, false, None).expect("lowered");
-        choice.ckks = schedule::run(&choice.ckks);
+        choice.ckks = schedule::run(&choice.ckks, 8);
         let (data, _) = emit::run(
             &packed,
             &choice,
@@ -468,7 +468,7 @@ fn every_program_of_ciphertexts_keeps_the_canonical_scales() {
         let (levels, top) = crate::pass::lower_ckks::top_level(&packed.graph, 0);
         let chain = crate::params::Chain::new(8, 36, 45.0, top, 50).expect("primes");
         let (ckks, _) = crate::pass::lower_ckks::run(&packed.graph, packed.ports.len(), &levels, &chain, 0);
-        let scheduled = schedule::run(&ckks);
+        let scheduled = schedule::run(&ckks, 8);
         for graph in [&ckks, &scheduled] {
             crate::ir::verify(graph).expect("valid");
         }

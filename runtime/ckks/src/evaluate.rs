@@ -15,7 +15,7 @@ pub use plain::{
     PlainSum, add_plain_assign, add_scalar_assign, mul_i, mul_i_assign, mul_plain, mul_plain_acc,
     mul_plain_assign, mul_plain_sum, mul_plain_sums, mul_scalar, mul_scalar_assign,
 };
-pub use product::{mul, mul_acc, square};
+pub use product::{mul, mul_acc, mul_sum, square};
 
 use crate::CkksError;
 

@@ -112,6 +112,41 @@ fn a_sum_of_plaintext_products_is_the_same_as_its_terms_one_by_one() {
     }
 }
 
+/// From nothing and added to what is there; more products than are made together, or none.
+#[test]
+fn a_sum_of_ciphertext_products_is_the_same_as_its_terms_one_by_one() {
+    let mut kit = kit();
+    let level = 3;
+    let factors: Vec<_> = (0..TOGETHER + 2)
+        .map(|_| {
+            let x = kit.random_slots();
+            kit.encrypt(&x, SCALE, level)
+        })
+        .collect();
+    let (first, others) = (&factors[0], &factors[1..]);
+    for count in [0, 1, 3, TOGETHER + 1] {
+        let mut one_by_one = vec![0; kit.parameters().ciphertext_words(level, 2)];
+        for other in &others[..count] {
+            evaluate::mul_acc(&kit.ctx, level, &mut one_by_one, other, first).unwrap();
+        }
+        let terms: Vec<_> = others[..count]
+            .iter()
+            .map(|other| (&other[..], &first[..]))
+            .collect();
+        let mut sum = vec![1; one_by_one.len()];
+        evaluate::mul_sum(&kit.ctx, level, &mut sum, true, &terms).unwrap();
+        assert_eq!(sum, one_by_one);
+        evaluate::mul_sum(&kit.ctx, level, &mut sum, false, &terms).unwrap();
+        for other in &others[..count] {
+            evaluate::mul_acc(&kit.ctx, level, &mut one_by_one, other, first).unwrap();
+        }
+        assert_eq!(sum, one_by_one);
+    }
+    let mut short = vec![0; kit.parameters().ciphertext_words(level, 1)];
+    let refused = evaluate::mul_sum(&kit.ctx, level, &mut short, true, &[]);
+    assert!(matches!(refused, Err(CkksError::Length { .. })), "{refused:?}");
+}
+
 /// More sums than are made together, of the same ciphertexts in part, some added to what is there; on a ring of so many
 /// columns that they are made in several tiles.
 #[test]

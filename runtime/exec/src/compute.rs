@@ -6,9 +6,10 @@ mod together;
 
 use crate::Keys;
 use crate::error::Fault;
+use cipherloom_ckks::context::TOGETHER;
 use cipherloom_ckks::{Basis, CkksError, Context, Encoder};
 use cipherloom_plan::{Instruction, KeyKind, Op, Plan};
-use cipherloom_ring::Word;
+use cipherloom_ring::{Word, parallel};
 use core::ops::Range;
 
 /// The plan, its memory and its keys, without any control state.
@@ -113,19 +114,18 @@ impl<'a, W: Word, K: Keys<W>> Machine<'a, W, K> {
             Basis::Qp => level + 1 + parameters.special(),
         };
         let words = self.buffers.get(range).ok_or(Fault::Bounds)?;
-        for (index, limb) in words.chunks_exact(parameters.degree()).enumerate() {
-            let position = index / limbs_per_prime % limbs;
-            let prime = if position <= level {
-                position
-            } else {
-                parameters.q.len() + position - level - 1
-            };
-            let modulus = ring.modulus(prime).value();
-            if limb.iter().any(|&residue| residue >= modulus) {
-                return Err(Fault::NotReduced { prime });
-            }
+        let prime = |index: usize| match index / limbs_per_prime % limbs {
+            position if position <= level => position,
+            position => parameters.q.len() + position - level - 1,
+        };
+        let wrong = parallel::find_limb(words, parameters.degree(), |index, limb| {
+            let modulus = ring.modulus(prime(index)).value();
+            limb.iter().any(|&residue| residue >= modulus)
+        });
+        match wrong {
+            Some(index) => Err(Fault::NotReduced { prime: prime(index) }),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     fn key(&self, index: u32) -> Result<SwitchingKey<'a, W>, Fault> {
@@ -164,6 +164,7 @@ impl<'a, W: Word, K: Keys<W>> Machine<'a, W, K> {
         match instruction.op {
             Op::MulPlainSum => self.plaintext_sums(position, instruction),
             Op::RotateAcc => self.rotations(position, instruction),
+            Op::Mul | Op::MulAcc | Op::Square if TOGETHER > 1 => self.products(position, instruction),
             _ => self.compute(instruction, step).map(|()| 1),
         }
     }

@@ -461,6 +461,36 @@ fn sums_in_a_row_are_as_if_one_by_one() {
     );
 }
 
+/// More products for one sum than are made together, begun by a product and by a square; another sum right behind it; and
+/// one that begins anew where the first did.
+#[test]
+fn products_in_a_row_are_as_if_one_by_one() {
+    check(
+        |toy, x, y| {
+            let key = toy.key(KeyKind::Relinearise, TOP);
+            let [sum, other] = [0; 2].map(|_| toy.ct(TOP, 2));
+            let relinearised = toy.buffers(3, toy.words(TOP, 2, Basis::Q));
+            toy.emit(Op::Mul, TOP, 0, sum, x, y);
+            for _ in 0..9 {
+                toy.emit(Op::MulAcc, TOP, 0, sum, y, y);
+            }
+            toy.emit(Op::Square, TOP, 0, other, x, 0);
+            toy.emit(Op::MulAcc, TOP, 0, other, x, y);
+            toy.emit(Op::Relinearize, TOP, 0, relinearised, sum, key);
+            toy.emit(Op::Mul, TOP, 0, sum, x, y);
+            toy.emit(Op::Mul, TOP, 0, sum, y, x);
+            toy.emit(Op::MulAcc, TOP, 0, sum, x, y);
+            toy.emit(Op::Relinearize, TOP, 0, relinearised + 1, sum, key);
+            toy.emit(Op::Relinearize, TOP, 0, relinearised + 2, other, key);
+            let out = toy.ct(TOP, 1);
+            toy.emit(Op::Add, TOP, 0, out, relinearised, relinearised + 1);
+            toy.emit(Op::Sub, TOP, 0, out, out, relinearised + 2);
+            toy.output("out", out, TOP, P2);
+        },
+        |s| (2.0 * x(s) * y(s) + 9.0 * y(s) * y(s) - x(s) * x(s), 0.0),
+    );
+}
+
 #[test]
 fn fused_divisions_give_what_two_divisions_give() {
     check(

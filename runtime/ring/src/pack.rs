@@ -41,13 +41,26 @@ pub fn pack<W: Word>(limb: &[W], bits: u32, out: &mut [u8]) {
 pub fn unpack<W: Word>(bytes: &[u8], bits: u32, m: &Modulus<W>, limb: &mut [W]) -> Result<(), RingError> {
     debug_assert!(bits <= W::MAX_PRIME_BITS);
     let (needed, given) = (packed_bytes(limb.len(), bits), bytes.len());
-    let mut bytes = bytes
-        .get(..needed)
-        .ok_or(RingError::Memory { needed, given })?
-        .iter();
+    let bytes = bytes.get(..needed).ok_or(RingError::Memory { needed, given })?;
     let mask = (W::ONE << bits) - W::ONE;
+    let (quick, rest) = limb.split_at_mut(in_windows::<W>(limb.len(), bits));
+    let mut at = 0;
+    for (index, word) in quick.iter_mut().enumerate() {
+        let window = bytes.get(at / 8..).and_then(|bytes| bytes.first_chunk());
+        *word = W::from_u64(window.map_or(0, |&window| u64::from_le_bytes(window)) >> (at % 8)) & mask;
+        if *word >= m.value() {
+            return Err(RingError::Residue { index });
+        }
+        at += bits as usize;
+    }
+    let mut bytes = bytes.iter().skip(at / 8);
     let (mut pending, mut pending_bits) = (W::Wide::default(), 0);
-    for (index, word) in limb.iter_mut().enumerate() {
+    if at % 8 != 0 {
+        let byte = bytes.next().copied().unwrap_or(0);
+        pending = W::from_u64(u64::from(byte >> (at % 8))).to_wide();
+        pending_bits = 8 - (at % 8) as u32;
+    }
+    for (index, word) in rest.iter_mut().enumerate() {
         while pending_bits < bits {
             // `needed` bytes hold every residue.
             let byte = bytes.next().copied().unwrap_or(0);
@@ -56,6 +69,7 @@ pub fn unpack<W: Word>(bytes: &[u8], bits: u32, m: &Modulus<W>, limb: &mut [W]) 
         }
         *word = W::low(pending) & mask;
         if *word >= m.value() {
+            let index = quick.len() + index;
             return Err(RingError::Residue { index });
         }
         pending = pending >> bits;
@@ -66,4 +80,16 @@ pub fn unpack<W: Word>(bytes: &[u8], bits: u32, m: &Modulus<W>, limb: &mut [W]) 
     } else {
         Err(RingError::Padding)
     }
+}
+
+/// How many residues, of `n` packed ones from the first on, lie inside eight bytes of the packed limb, whichever bit of a byte
+/// they begin at: none where words are smaller or residues larger than that.
+fn in_windows<W: Word>(n: usize, bits: u32) -> usize {
+    const WINDOW: usize = size_of::<u64>();
+    if W::BITS < u64::BITS || bits + 7 > u64::BITS {
+        return 0;
+    }
+    // The last that is read so begins in the last byte that eight bytes begin at, or before.
+    let room = packed_bytes(n, bits).checked_sub(WINDOW);
+    room.map_or(0, |last| n.min((8 * last + 7) / bits as usize + 1))
 }

@@ -43,6 +43,21 @@ pub fn for_each_limb<T: Send>(data: &mut [T], n: usize, f: impl Fn(usize, &mut [
     for_each!(n, f, [data], []);
 }
 
+/// The first limb of `data` that f(i, limb i) holds for.
+pub fn find_limb<T: Sync>(
+    data: &[T],
+    n: usize,
+    f: impl Fn(usize, &[T]) -> bool + Send + Sync,
+) -> Option<usize> {
+    #[cfg(feature = "parallel")]
+    return data
+        .par_chunks(n)
+        .enumerate()
+        .position_first(|(i, limb)| f(i, limb));
+    #[cfg(not(feature = "parallel"))]
+    data.chunks(n).enumerate().position(|(i, limb)| f(i, limb))
+}
+
 /// f(i, limb i of dst, limb i of a).
 pub fn for_each_limb_2<T: Send, A: Sync>(
     dst: &mut [T],

@@ -128,7 +128,7 @@ fn plans_of_softmax_compute_what_the_reference_does() {
     let Lowered {
         packed, mut choice, ..
     } = backend::lower(&graph, &options, false, None).expect("lowered");
-    choice.ckks = schedule::run(&choice.ckks);
+    choice.ckks = schedule::run(&choice.ckks, 8);
     let claims = Claims {
         word_bits: 64,
         toy: true,

@@ -1,18 +1,18 @@
 //! Instructions that are carried out together, because what they have in common then comes from memory once: sums of plain
-//! products of the same ciphertexts, and rotations of one decomposed ciphertext.
+//! products of the same ciphertexts, rotations of one decomposed ciphertext, and products of two ciphertexts for one sum.
 //!
 //! They must stand one after the other, and none may write what another reads or writes; so the results are those of one
 //! after the other. Where one that follows cannot join, for whatever reason, it has its own turn.
 
 use super::{Machine, SwitchingKey, basis};
 use crate::Keys;
-use crate::arena::take_all;
+use crate::arena::{take, take_all};
 use crate::error::Fault;
 use cipherloom_ckks::Basis;
 use cipherloom_ckks::context::TOGETHER;
 use cipherloom_ckks::evaluate::{self, PlainSum};
 use cipherloom_ckks::switch::{self, Rotation, RotationSum};
-use cipherloom_plan::{Instruction, MAX_SUM_TERMS};
+use cipherloom_plan::{Instruction, MAX_SUM_TERMS, Op};
 use cipherloom_ring::Word;
 use core::ops::Range;
 
@@ -53,12 +53,47 @@ impl<'a, W: Word, K: Keys<W>> Machine<'a, W, K> {
     fn run_of(
         &self,
         position: usize,
+        first: Instruction,
         alike: impl Fn(&Instruction) -> bool,
     ) -> impl Iterator<Item = Instruction> {
         let plan = self.plan;
-        (position..position + TOGETHER)
+        let following = (position + 1..position + TOGETHER)
             .map_while(|position| plan.instruction(position))
-            .take_while(alike)
+            .take_while(alike);
+        core::iter::once(first).chain(following)
+    }
+
+    pub(super) fn products(&mut self, position: usize, first: Instruction) -> Result<usize, Fault> {
+        let level = usize::from(first.level);
+        let dst = match first.op {
+            Op::MulAcc => self.operand(first.dst, level, 2, Basis::Q)?,
+            _ => self.value(first.dst, level, 2, Basis::Q)?,
+        };
+        let alike =
+            |next: &Instruction| (next.op, next.level, next.dst) == (Op::MulAcc, first.level, first.dst);
+        let mut factors = Few::<[Range<usize>; 2]>::new();
+        for instruction in self.run_of(position, first, alike) {
+            let operand = |index| self.operand(index, level, 1, Basis::Q);
+            let b = match instruction.op {
+                Op::Square => instruction.a,
+                _ => instruction.b,
+            };
+            match operand(instruction.a).and_then(|a| Ok([a, operand(b)?])) {
+                Err(fault) if factors.is_empty() => return Err(fault),
+                Ok(read) if factors.is_empty() || !read.iter().any(|read| overlap(read, &dst)) => {
+                    factors.push(read).map_err(|_| Fault::Bounds)?;
+                }
+                _ => break,
+            }
+        }
+        let (dst, sources) = take(self.buffers, dst)?;
+        let mut terms = Few::<(&[W], &[W])>::new();
+        for [a, b] in factors {
+            let term = (sources.get(a)?, sources.get(b)?);
+            terms.push(term).map_err(|_| Fault::Bounds)?;
+        }
+        evaluate::mul_sum(self.context, level, dst, first.op != Op::MulAcc, &terms)?;
+        Ok(terms.len())
     }
 
     pub(super) fn plaintext_sums(&mut self, position: usize, first: Instruction) -> Result<usize, Fault> {
@@ -68,7 +103,7 @@ impl<'a, W: Word, K: Keys<W>> Machine<'a, W, K> {
             kind(next) == kind(&first)
         };
         let mut sums = Few::<Sum>::new();
-        for instruction in self.run_of(position, alike) {
+        for instruction in self.run_of(position, first, alike) {
             match self.sum(instruction, basis) {
                 Ok(sum) if sums.iter().all(|other| sum.spares(other) && other.spares(&sum)) => {
                     sums.push(sum).map_err(|_| Fault::Bounds)?;
@@ -125,7 +160,7 @@ impl<'a, W: Word, K: Keys<W>> Machine<'a, W, K> {
         let digits = self.decomposed(first.a, level)?;
         let mut sums = Few::<Rotations<'a, W>>::new();
         let mut count = 0;
-        for instruction in self.run_of(position, alike) {
+        for instruction in self.run_of(position, first, alike) {
             let (dst, rotation) = match self.rotation(instruction) {
                 Err(fault) if count == 0 => return Err(fault),
                 Err(_) => break,

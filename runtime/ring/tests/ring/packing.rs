@@ -72,6 +72,15 @@ fn values_from_q_on_and_set_padding_are_refused() {
     );
     pack(&[1, m.value() - 1, 2], m.bits(), &mut bytes);
     assert_eq!(unpack(&bytes, m.bits(), &m, &mut [0; 3]), Ok(()));
+    // One that is read with its neighbours, and one at the end.
+    for index in [1, 38] {
+        let mut limb = [7; 40];
+        limb[index] = m.value();
+        let mut bytes = [0; packed_bytes(40, 30)];
+        pack(&limb, m.bits(), &mut bytes);
+        let refused = unpack(&bytes, m.bits(), &m, &mut [0; 40]);
+        assert_eq!(refused, Err(RingError::Residue { index }));
+    }
     bytes[11] |= 0x80;
     assert_eq!(unpack(&bytes, m.bits(), &m, &mut [0; 3]), Err(RingError::Padding));
 }
