@@ -24,8 +24,6 @@ pub const MOST_PRIMES: usize = 64;
 /// Predicted errors are this many times the estimate, so that they bound what is measured: an error that reaches an output
 /// by several ways adds up with one sign there, where the estimate takes the ways as independent.
 const MARGIN: f64 = 3.0;
-/// An error beyond this says only that the result is useless.
-const USELESS: f64 = 1e30;
 /// Assumed largest value of an output without a range.
 const UNKNOWN_BOUND: f64 = 64.0;
 
@@ -302,8 +300,12 @@ fn at_scale(packed: &Packed, space: &Space, log_scale: u32, limit_bits: u32) -> 
         };
         let mut errors = vec![0.0f64; packed.ports.len()];
         for (port, _, deviation) in noise::outputs(&ckks, &noise) {
-            let factor = packed.ports[port as usize].layout.factor.abs();
-            errors[port as usize] = errors[port as usize].max((MARGIN * deviation / factor).min(USELESS));
+            let port = port as usize;
+            let (factor, bound) = (packed.ports[port].layout.factor.abs(), packed.ports[port].bound());
+            let error = MARGIN * deviation;
+            // An error as large as the values says nothing of them.
+            let known = error.is_finite() && bound.is_none_or(|bound| error < bound);
+            errors[port] = errors[port].max(if known { error / factor } else { f64::INFINITY });
         }
         choices.push(Choice {
             digit_limbs,
