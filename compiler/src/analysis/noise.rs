@@ -13,7 +13,7 @@
 //! The terms of a polynomial share the error of their argument, and mostly cancel it: p(x + e) ≈ p(x) + p'(x)·e. So what
 //! a function adds by itself is followed apart, as if its argument were exact, and the argument's error is multiplied
 //! by the slope at the end. Functions may hold others, and take what stands `beside` their argument as exact where its
-//! error cancels later: the factors of rows in softmax.
+//! error cancels later: the factors of rows in softmax. An argument that is refreshed is the argument from then on.
 //!
 //! What a polynomial leaves of the function that it stands for in a bootstrap is a `bias`: an error that is the same
 //! whenever the value is.
@@ -21,9 +21,8 @@
 //! A mask leaves in the slots that it empties nothing but the rounding that follows. Copies of a masked value into its empty
 //! slots (`disjoint` sums) therefore add that rounding, not the error of the value.
 //!
-//! A closed loop is followed for some rounds, each with the errors that the one before it left in the states, and with
-//! what these have in common ([`super::coherence`]). After that it is taken to be stable: every further round adds what the
-//! last one did.
+//! A closed loop is followed round by round ([`rounds`]), each with the errors that the one before it left in the states, and
+//! with what these have in common ([`super::coherence`]). After some rounds the law by which errors grew goes on.
 //!
 //! A product has m_y²σ_x² + m_x²σ_y² + σ_x²σ_y². The sizes m² are mean squares over the slots that hold values: inputs are
 //! taken as uniform on their declared range, terms of sums as independent, so that means add and variances add, and

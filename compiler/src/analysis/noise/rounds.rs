@@ -230,6 +230,9 @@ mod tests {
             assert!((extrapolated(cube, count) / cube(count) - 1.0).abs() < 1e-9);
         }
         assert_eq!(extrapolated(|_| 2.0, 1000), 2.0);
-        assert_eq!(extrapolated(|round| 1.5f64.powi(round as i32), 1000), f64::INFINITY);
+        assert_eq!(
+            extrapolated(|round| 1.5f64.powi(round as i32), 1000),
+            f64::INFINITY
+        );
     }
 }

@@ -26,7 +26,12 @@ fn moments<'v>(values: impl Iterator<Item = &'v f64>) -> (f64, f64) {
 
 impl NoiseModel<'_> {
     /// The result of an operation, of whose operands this is `known`.
-    pub(in crate::analysis) fn op(&self, graph: &Graph, op: &OpData, known: impl Fn(Value) -> Estimate) -> Estimate {
+    pub(in crate::analysis) fn op(
+        &self,
+        graph: &Graph,
+        op: &OpData,
+        known: impl Fn(Value) -> Estimate,
+    ) -> Estimate {
         use Opcode::*;
         let of = |index: usize| known(op.operands[index]);
         let (level, scale) = match op.results.first().map(|&result| graph.ty(result)) {
