@@ -347,15 +347,18 @@ fn remark(choice: &Choice, arena_bytes: u64, options: &Options, warnings: &mut D
     let gigabytes = |bytes: u64| bytes as f64 / 1e9;
     if !choice.is_precise {
         let error = choice.errors.iter().copied().fold(0.0, f64::max);
-        warnings.push(
-            Diagnostic::new(
-                Code::Precision,
-                format!(
-                    "the predicted error of an output is {error:.1e}, above {:.1e}",
-                    options.precision
-                ),
+        let message = if error.is_finite() {
+            format!(
+                "the predicted error of an output is {error:.1e}, above {:.1e}",
+                options.precision
             )
-            .remedy("train fewer steps, or accept it with --precision"),
+        } else {
+            "the error of an output cannot be predicted: by what is known it may be as large as the values"
+                .to_owned()
+        };
+        warnings.push(
+            Diagnostic::new(Code::Precision, message)
+                .remedy("train fewer steps, or accept it with --precision"),
         );
     }
     if choice.key_bytes > KEY_BUDGET_BYTES {

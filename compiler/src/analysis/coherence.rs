@@ -15,7 +15,7 @@ use super::noise::{Estimate, NoiseModel, is_conjugate};
 use crate::dialect::slot::Contents;
 use crate::ir::{Graph, OpData, Opcode, Value};
 
-/// Sources that a value is followed for at most: the others count as its own error.
+/// Sources that a value is followed for at most, states apart: the others count as its own error.
 const MOST_SOURCES: usize = 16;
 
 /// A tile of a state.
@@ -152,7 +152,7 @@ impl<'g> Coherence<'g> {
 
 /// Operands that an operation is linear in, with their factors in a round; those that are rotated or multiplied by what
 /// differs from slot to slot do not count.
-fn linear(graph: &Graph, op: &OpData, round: u32) -> Vec<(Value, f64)> {
+pub fn linear(graph: &Graph, op: &OpData, round: u32) -> Vec<(Value, f64)> {
     use Opcode::*;
     let operand = |index: usize| op.operands[index];
     let number = || match op.floats("values") {
@@ -248,7 +248,7 @@ impl Sources {
         if sum.is_nan() { f64::INFINITY } else { sum.max(0.0) }
     }
 
-    /// Keeps the sources that matter most; gives the variance of the others.
+    /// Keeps states and the sources that matter most; gives the variance of the others.
     fn shorten(&self, combination: &mut Combination) -> f64 {
         let mut rest = 0.0;
         while combination.len() > MOST_SOURCES {
@@ -257,6 +257,7 @@ impl Sources {
             };
             let least = combination
                 .iter()
+                .filter(|&(&source, _)| !self.is_state(source))
                 .map(alone)
                 .min_by(|(_, a), (_, b)| a.total_cmp(b));
             let Some((source, variance)) = least else { break };

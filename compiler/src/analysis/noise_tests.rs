@@ -1,7 +1,7 @@
 //! The formulas, and how errors go through a product.
 
 use super::*;
-use crate::ir::{Builder, Type};
+use crate::ir::{Builder, Graph, Opcode, Type};
 
 fn model(chain: &Chain) -> NoiseModel<'_> {
     NoiseModel {

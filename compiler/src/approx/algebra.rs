@@ -29,7 +29,7 @@ pub trait Algebra {
     fn within(&mut self, x: &Self::Value, low: f64, high: f64);
     /// Notes that `images` are a function of `argument`, of which an error comes out multiplied by `slope` at most; errors of what
     /// stands `beside` it cancel later.
-    fn stage(&mut self, argument: &Self::Value, beside: &Self::Value, images: &[&Self::Value], slope: f64);
+    fn stage(&mut self, argument: &Self::Value, beside: &[&Self::Value], images: &[&Self::Value], slope: f64);
 }
 
 /// Values in f64: of one row, or of any list where rows do not matter.
@@ -81,7 +81,7 @@ impl Algebra for Rows {
 
     fn within(&mut self, _: &Vec<f64>, _: f64, _: f64) {}
 
-    fn stage(&mut self, _: &Vec<f64>, _: &Vec<f64>, _: &[&Vec<f64>], _: f64) {}
+    fn stage(&mut self, _: &Vec<f64>, _: &[&Vec<f64>], _: &[&Vec<f64>], _: f64) {}
 }
 
 /// What an evaluation costs: levels first, then products.
@@ -134,7 +134,7 @@ impl Algebra for Cost {
 
     fn within(&mut self, _: &u32, _: f64, _: f64) {}
 
-    fn stage(&mut self, _: &u32, _: &u32, _: &[&u32], _: f64) {}
+    fn stage(&mut self, _: &u32, _: &[&u32], _: &[&u32], _: f64) {}
 }
 
 impl Cost {

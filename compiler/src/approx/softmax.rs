@@ -50,7 +50,8 @@ pub struct Softmax {
     pub last: Polynomial,
     /// Middle of the sum before each factor and before the last inverse.
     pub middles: Vec<f64>,
-    /// How much larger an error of y comes out of each stage: a square with its factor, or the last product.
+    /// How much larger an error of y comes out of each stage, a square with its factor or the last product: those from a stage
+    /// on multiply to the steepest way from its y to a probability.
     pub slopes: Vec<f64>,
     /// Largest error of a probability, bounded.
     pub error: f64,
@@ -95,7 +96,7 @@ impl Softmax {
             let Some(factor) = self.factors.get(stage) else {
                 let inverse = algebra.polynomial(&t, &self.last, "inverse in softmax");
                 let p = algebra.mul(&y, &inverse);
-                algebra.stage(&y, &sum, &[&p], self.slopes[stage]);
+                algebra.stage(&y, &[&sum], &[&p], self.slopes[stage]);
                 y = p;
                 break;
             };
@@ -103,19 +104,18 @@ impl Softmax {
             let r = algebra.polynomial(&t, factor, "inverse square in softmax");
             let next = algebra.mul(&squares, &r);
             let next_sum = algebra.row_sum(&next);
-            algebra.stage(&y, &sum, &[&next, &next_sum], self.slopes[stage]);
+            algebra.stage(&y, &[&sum, &r], &[&next, &next_sum], self.slopes[stage]);
             (y, sum) = (next, next_sum);
         }
         algebra.within(&y, -self.error, 1.0 + self.error);
         y
     }
 
-    /// The largest slope of each stage over rows of every shape: some classes lead by the same distance, the others lie evenly
-    /// below them. A slope is the root mean square over a row of the derivatives by the class itself; those of the last
-    /// stage are by all classes, through the sum.
+    /// The slope of each stage, over rows of every shape: some classes lead by the same distance, the others lie evenly below
+    /// them. No row is the steepest in all stages, so the ways from each stage to the end are compared, and not the stages.
     fn steepest(&self, classes: usize) -> Vec<f64> {
         let (low, high) = (self.exp.low, self.exp.high);
-        let mut slopes = vec![0.0f64; self.middles.len()];
+        let mut ways = vec![0.0f64; self.middles.len()];
         let between =
             |part: u32, low: f64, high: f64| low + (high - low) * f64::from(part) / f64::from(DISTANCES);
         for leading in 1..=classes.min(LEADING) {
@@ -128,34 +128,34 @@ impl Softmax {
                         None => top,
                         Some(rest) => below - spread * (below - low) * rest as f64 / classes as f64,
                     });
-                    self.slopes_of(&row.collect::<Vec<_>>(), &mut slopes);
+                    self.ways_of(&row.collect::<Vec<_>>(), &mut ways);
                 }
             }
         }
-        slopes
+        let later = ways.iter().skip(1).chain(&[1.0]);
+        ways.iter().zip(later).map(|(way, later)| way / later).collect()
     }
 
-    /// Raises each stage's slope to that of one row.
-    fn slopes_of(&self, row: &[f64], slopes: &mut [f64]) {
-        let classes = row.len() as f64;
+    /// Raises the slope of each way from a stage to the end to that of one row: how much larger independent errors of its y
+    /// come out in a probability. With m = 2^(squares left) this is p_i = y_i^m/Σ_j y_j^m, whatever the factors of the row, so that
+    /// ∂p_i/∂y_j = m·p_i·(δ_ij − p_j)/y_j.
+    fn ways_of(&self, row: &[f64], ways: &mut [f64]) {
         let mut y: Vec<f64> = row.iter().map(|&z| self.exp.value(z)).collect();
-        let mut sum: f64 = y.iter().sum();
-        for (stage, (middle, slope)) in self.middles.iter().zip(slopes).enumerate() {
-            let own = match self.factors.get(stage) {
-                Some(factor) => {
-                    let r = factor.value(sum - middle);
-                    let own = y.iter().map(|y| (2.0 * y * r).powi(2)).sum::<f64>() / classes;
-                    sum = y.iter().map(|y| y * y * r).sum();
-                    y.iter_mut().for_each(|y| *y = *y * *y * r);
-                    own
-                }
-                None => {
-                    let r = self.last.value(sum - middle);
-                    let squares: f64 = y.iter().map(|y| (y * r).powi(2)).sum();
-                    r * r * (1.0 + squares)
-                }
-            };
-            *slope = slope.max(own.sqrt());
+        for (stage, (middle, way)) in self.middles.iter().zip(ways).enumerate() {
+            let power = 2f64.powi((self.middles.len() - 1 - stage) as i32);
+            let total: f64 = y.iter().map(|y| y.powf(power)).sum();
+            // p_j/y_j, which is finite where y_j is zero.
+            let steep: Vec<f64> = y.iter().map(|y| power * y.powf(power - 1.0) / total).collect();
+            let own: f64 = steep.iter().map(|steep| steep * steep).sum();
+            for (y, steep) in y.iter().zip(&steep) {
+                let p = y.powf(power) / total;
+                // (δ − p)² is 1 − 2p + p² for the class itself and p² for all others.
+                *way = way.max((steep * steep * (1.0 - 2.0 * p) + p * p * own).max(0.0).sqrt());
+            }
+            if let Some(factor) = self.factors.get(stage) {
+                let r = factor.value(y.iter().sum::<f64>() - middle);
+                y.iter_mut().for_each(|y| *y = *y * *y * r);
+            }
         }
     }
 

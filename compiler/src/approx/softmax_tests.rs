@@ -129,7 +129,7 @@ fn sums_stay_in_their_intervals() {
         fn rolled(&mut self, x: &Vec<f64>, by: u32) -> Vec<f64> {
             Rows.rolled(x, by)
         }
-        fn stage(&mut self, _: &Vec<f64>, _: &Vec<f64>, _: &[&Vec<f64>], _: f64) {}
+        fn stage(&mut self, _: &Vec<f64>, _: &[&Vec<f64>], _: &[&Vec<f64>], _: f64) {}
         fn within(&mut self, x: &Vec<f64>, low: f64, high: f64) {
             assert!(
                 x.iter().all(|&x| low - 1e-6 <= x && x <= high + 1e-6),
@@ -213,14 +213,15 @@ fn table() {
 fn no_row_is_steeper_than_the_slopes_say() {
     for (classes, range) in [(2, 3.0), (3, 8.0), (10, 16.0), (7, 32.0)] {
         let softmax = Softmax::design(classes, -range, range, None).unwrap();
-        let mut steepest = vec![0.0; softmax.slopes.len()];
+        let mut ways = vec![0.0; softmax.slopes.len()];
         for row in trying_rows(classes as usize, -range, range) {
-            softmax.slopes_of(&row, &mut steepest);
+            softmax.ways_of(&row, &mut ways);
         }
-        for (found, said) in steepest.iter().zip(&softmax.slopes) {
+        for (stage, found) in ways.iter().enumerate() {
+            let said: f64 = softmax.slopes[stage..].iter().product();
             assert!(
                 *found <= 1.1 * said,
-                "{classes} {range}: {steepest:?} {:?}",
+                "{classes} {range}: {ways:?} {:?}",
                 softmax.slopes
             );
         }

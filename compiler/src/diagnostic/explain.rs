@@ -89,8 +89,9 @@ fn paragraph(code: Code) -> &'static str {
              those of the inputs or only assumed, `compile` and `inspect` say in their notes."
         }
         Code::Precision => {
-            "The predicted error of an output is close to what is accepted. A larger scale (`--log-scale`) \
-             costs a longer modulus chain; tighter approximations (`error:`) cost depth."
+            "The predicted error of an output is above what is accepted, or not known: it may be as large as the \
+             values. It is an estimate from the declared ranges, three deviations wide; narrower ranges make \
+             it smaller. A larger scale (`--log-scale`) costs a longer modulus chain."
         }
         Code::Keys => {
             "The evaluation keys of this plan are large: each rotation has its own key, capped at the \

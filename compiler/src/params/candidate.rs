@@ -18,8 +18,6 @@ use crate::pass::lower_ckks::{self, PortLevels};
 /// Predicted errors are this many times the estimate, so that they bound what is measured: an error that reaches an output
 /// by several ways adds up with one sign there, where the estimate takes the ways as independent.
 const MARGIN: f64 = 3.0;
-/// An error beyond this says only that the result is useless.
-const USELESS: f64 = 1e30;
 
 /// A program lowered at one scale.
 pub(super) struct Program<'a> {
@@ -152,9 +150,15 @@ impl Candidate {
             };
             let mut errors = vec![0.0f64; program.ports.len()];
             for (port, _, deviation) in noise::outputs(&program.ckks, &noise) {
-                let factor = program.ports[port as usize].layout.factor.abs();
-                let own = (MARGIN * deviation / factor).min(USELESS);
-                errors[port as usize] = errors[port as usize].max(own);
+                let port = port as usize;
+                let (factor, bound) = (
+                    program.ports[port].layout.factor.abs(),
+                    program.ports[port].bound(),
+                );
+                let error = MARGIN * deviation;
+                // An error as large as the values says nothing of them.
+                let known = error.is_finite() && bound.is_none_or(|bound| error < bound);
+                errors[port] = errors[port].max(if known { error / factor } else { f64::INFINITY });
             }
             errors
         })

@@ -79,7 +79,7 @@ pub struct Choice {
     pub key_bytes: u64,
     /// Predicted time and counts.
     pub cost: Cost,
-    /// Standard deviation of the error of each output port's elements, in the tensor's units; 0 for sources.
+    /// Predicted error of each output port's elements, in the tensor's units: 0 for sources, infinite if it is not known.
     pub errors: Vec<f64>,
     /// Whether every error is within the precision asked for.
     pub is_precise: bool,

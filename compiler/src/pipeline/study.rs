@@ -178,7 +178,7 @@ pub struct Candidate {
     pub modulus_bits: f64,
     /// α.
     pub digit_limbs: u32,
-    /// Predicted standard deviation of the error of values in [−1, 1].
+    /// Predicted error of values in [−1, 1].
     pub error: f64,
     /// log2 of the probability of a failure.
     pub log2_failure: f64,

@@ -1,6 +1,6 @@
 //! Whole programs: packed vectors against the reference, plans that verify, equal bytes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use cipherloom_plan::data::{ConstantKind, PlanData};
 use cipherloom_plan::{KeyKind, LayoutView, Op, Plan, PortKind};

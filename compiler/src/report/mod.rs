@@ -23,7 +23,7 @@ pub use keys::{KeyReport, KeysReport};
 pub use memory::{MemoryReport, PeakGroup};
 pub use notes::{approximations, assumptions, layouts, refreshed};
 pub use parameters::ParametersReport;
-pub use ports::PortReport;
+pub use ports::{PortReport, error_text};
 pub use text::table;
 pub use timeline::{OperationCount, Stage, StepReport, Timeline};
 pub use units::{bytes, seconds};

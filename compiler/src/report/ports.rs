@@ -20,9 +20,9 @@ pub struct PortReport {
     pub log_scale: f64,
     /// The declared range.
     pub range: [f64; 2],
-    /// Predicted standard deviation of the error of a value; 0 for what comes in.
+    /// Predicted error of a value; 0 for what comes in, infinite if it is not known.
     pub error: f64,
-    /// The same in bits after the binary point; none for what comes in.
+    /// The same in bits after the binary point; none for what comes in and what is not known.
     pub precision_bits: Option<f64>,
 }
 
@@ -38,7 +38,16 @@ impl PortReport {
             log_scale: port.scale().log2(),
             range: [port.low(), port.high()],
             error,
-            precision_bits: (error > 0.0).then(|| -error.log2()),
+            precision_bits: (error > 0.0 && error.is_finite()).then(|| -error.log2()),
         }
+    }
+}
+
+/// A predicted error for people.
+pub fn error_text(error: f64) -> String {
+    if error.is_finite() {
+        format!("{error:.1e}")
+    } else {
+        "not known".to_owned()
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Display, Write};
 
+use super::ports::error_text;
 use super::units::{bytes, run_lengths, seconds};
 use super::{DeviceReport, KeyReport, OperationCount, Place, Report, Stage, StepReport};
 use crate::target::Role;
@@ -104,6 +105,7 @@ impl Report {
         for port in &self.ports {
             let error = match port.precision_bits {
                 Some(bits) => format!("{:.1e} ({bits:.1} bits)", port.error),
+                None if port.error > 0.0 => error_text(port.error),
                 None => String::new(),
             };
             rows.push(vec![

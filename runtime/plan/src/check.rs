@@ -212,7 +212,7 @@ impl Plan<'_> {
             "the declared range is finite and not empty",
         )?;
         check.must(is_scale(port.scale), "the scale is positive and finite")?;
-        check.must(is_size(port.error), "the error is finite and not negative")?;
+        check.must(port.error >= 0.0, "the error is not negative")?;
 
         let unused_shape = port.shape.iter().skip(rank).all(|&extent| extent == 0);
         let unused_dims = port

@@ -94,7 +94,7 @@ pub struct Port {
     pub high: f64,
     /// Whether integer labels become one-hot rows.
     pub one_hot: bool,
-    /// The predicted standard deviation of the error of a value; 0 for inputs.
+    /// The predicted error of a value: 0 for inputs, infinite if it is not known.
     pub error: f64,
 }
 

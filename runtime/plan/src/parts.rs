@@ -93,7 +93,7 @@ impl<'p> PortView<'p> {
         self.record.one_hot != 0
     }
 
-    /// The predicted standard deviation of the error of a value; 0 for inputs.
+    /// The predicted error of a value: 0 for inputs, infinite if it is not known.
     pub fn error(&self) -> f64 {
         self.record.error
     }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use cipherloom_compiler::diagnostic::Diagnostics;
 use cipherloom_compiler::ir::print;
 use cipherloom_compiler::options::Options;
-use cipherloom_compiler::report::{Report, bytes, seconds};
+use cipherloom_compiler::report::{Report, bytes, error_text, seconds};
 use cipherloom_compiler::source::Source;
 use cipherloom_compiler::syntax;
 use cipherloom_host::PlanFile;
@@ -147,10 +147,10 @@ fn summary(report: &Report, options: &Options, output: &Path, plan: &PlanFile, u
     );
     for port in report.ports.iter().filter(|port| port.error > 0.0) {
         say!(
-            "  {} {}: predicted error {:.1e}",
+            "  {} {}: predicted error {}",
             port.kind,
             port.name,
-            port.error
+            error_text(port.error)
         );
     }
     for note in &report.notes {

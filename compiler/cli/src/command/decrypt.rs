@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use cipherloom_compiler::report::table;
+use cipherloom_compiler::report::{error_text, table};
 use cipherloom_host::{Outputs, PlanFile, decrypt_outputs, read_secret_key};
 use clap::Args;
 use serde_json::json;
@@ -77,7 +77,7 @@ impl Decrypt {
                     name.clone(),
                     format!("{:?}", tensor.shape),
                     format!("largest |value| {largest:.4}"),
-                    format!("predicted error {:.1e}", error(name)),
+                    format!("predicted error {}", error_text(error(name))),
                 ]
             })
             .collect();

@@ -134,6 +134,7 @@ impl Train {
         // The epoch that the weights are of, to be compared with the same in the clear.
         let epoch = run.best_epoch.or(run.epochs.checked_sub(1)).unwrap_or(0) as usize;
 
+        let outputs = report.ports.iter().filter(|port| port.kind == "output");
         let summary = Summary {
             scores: clear.score(&results, clear_epoch, &arrays, &self.data)?,
             max_weight_error: clear::largest_difference(&results, clear.exact.after(epoch)),
@@ -141,7 +142,7 @@ impl Train {
                 &results,
                 clear.approximated.after(epoch),
             ),
-            predicted_weight_error: report.ports.iter().map(|port| port.error).fold(0.0, f64::max),
+            predicted_weight_error: outputs.map(|port| port.error).fold(0.0, f64::max),
             steps: report.parameters.steps,
             epochs: (plan.plan().epochs() > 0).then(|| Epochs {
                 planned: plan.plan().epochs(),

@@ -94,7 +94,7 @@ impl Algebra for Emitter<'_> {
         }
     }
 
-    fn stage(&mut self, argument: &Value, beside: &Value, images: &[&Value], slope: f64) {
+    fn stage(&mut self, argument: &Value, beside: &[&Value], images: &[&Value], slope: f64) {
         let function = i64::from(argument.0);
         let mut note = |value: Value, name: &str, note: Attribute| {
             if let Some(op) = self.builder.graph.defining_op(value) {
@@ -103,7 +103,9 @@ impl Algebra for Emitter<'_> {
             }
         };
         note(*argument, "argument", function.into());
-        note(*beside, "beside", function.into());
+        for beside in beside {
+            note(**beside, "beside", function.into());
+        }
         for image in images {
             note(**image, "image", function.into());
             note(**image, "slope", slope.into());

@@ -51,9 +51,9 @@ impl Lowering<'_> {
                 continue;
             }
             for &operand in &op.operands {
-                // The ends of a function stay visible, for the noise analysis.
+                // The ends of a function and of a bootstrap stay visible, for the noise analysis.
                 let is_end = |op: &OpData| {
-                    ["argument", "beside", "image"]
+                    ["argument", "beside", "image", "refreshed"]
                         .iter()
                         .any(|end| op.attributes.contains_key(end))
                 };

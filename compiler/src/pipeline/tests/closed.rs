@@ -264,6 +264,14 @@ fn a_loop_that_loses_levels_is_refreshed() {
     let ciphertexts: u32 = compiled.refreshed.iter().map(|refreshed| refreshed.vectors).sum();
     assert!(ciphertexts <= 2, "{:?}", compiled.refreshed);
     assert!(compiled.refreshed.iter().all(|refreshed| refreshed.missing() > 0));
+    // What goes into a bootstrap stays a value, so that the noise analysis knows whose error comes out.
+    let graph = &compiled.ckks;
+    let noted = |note: &str| -> BTreeSet<i64> {
+        let ops = graph.walk().into_iter();
+        ops.filter_map(|op| graph.op(op).int(note)).collect()
+    };
+    assert!(!noted("refreshes").is_empty());
+    assert_eq!(noted("refreshes"), noted("refreshed"));
 }
 
 /// A vector squared again and again, refreshed after every other time.

@@ -1,6 +1,6 @@
 //! What `train` ends with.
 
-use cipherloom_compiler::report::{bytes, seconds, table};
+use cipherloom_compiler::report::{bytes, error_text, seconds, table};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -158,10 +158,7 @@ impl Summary {
         );
         add(
             "predicted error",
-            format!(
-                "{:.1e} (standard deviation of a weight)",
-                self.predicted_weight_error
-            ),
+            format!("{} of a weight", error_text(self.predicted_weight_error)),
         );
         let predicted = format!("{} predicted", seconds(self.predicted_seconds_per_step));
         add(
