@@ -17,6 +17,13 @@ const LARGEST_SLOT: f64 = 1_048_576.0;
 /// No term of a sum is multiplied by more than this to spare another its product.
 const MOST_FACTOR: f64 = 1024.0;
 
+/// What a product consists of: a tensor to be summed, and what is the same along the axes, with its coefficient.
+struct Factors {
+    whole: Value,
+    factor: f64,
+    same: Atom,
+}
+
 impl Lowering<'_> {
     /// The operand as a form; a public one is a constant without terms.
     pub(super) fn form(&mut self, op: &OpData, index: usize) -> Result<Form, Diagnostic> {
@@ -202,7 +209,7 @@ impl Lowering<'_> {
         let axes = reduced_axes(op.ints("axes"), dims.len()).map_err(|message| unsupported(op, message))?;
         let axes: Vec<Axis> = axes.into_iter().map(|axis| dims[axis]).collect();
         let (mut coefficient, sum) = match self.factors(tensor, &axes)? {
-            Some((whole, (factor, same))) => {
+            Some(Factors { whole, factor, same }) => {
                 let (coefficient, sum) = self.sum_of(whole, &axes)?;
                 (coefficient * factor, self.packer.mul(&sum, &same))
             }
@@ -237,9 +244,8 @@ impl Lowering<'_> {
         Ok((coefficient, atom))
     }
 
-    /// The factors of a product of which one is the same along the axes, if summing the other one alone takes fewer levels: the
-    /// other one, and the one that is the same with its coefficient.
-    fn factors(&mut self, product: Value, axes: &[Axis]) -> Result<Option<(Value, (f64, Atom))>, Diagnostic> {
+    /// The factors of a product of which one is the same along the axes, if summing the other one alone takes fewer levels.
+    fn factors(&mut self, product: Value, axes: &[Axis]) -> Result<Option<Factors>, Diagnostic> {
         let Some(op) = self.graph.defining_op(product).map(|op| self.graph.op(op)) else {
             return Ok(None);
         };
@@ -260,7 +266,7 @@ impl Lowering<'_> {
                 && !axes.iter().any(varies)
                 && self.packer.depth_of_sum_times(summed, axes, &same) < direct
             {
-                return Ok(Some((whole, (factor, same))));
+                return Ok(Some(Factors { whole, factor, same }));
             }
         }
         Ok(None)
