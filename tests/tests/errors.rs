@@ -72,7 +72,7 @@ fn data(classes: Option<usize>) -> Data {
 }
 
 /// Epochs of two steps each, in increasing numbers; the largest error of any weight stays below its prediction, which is above it
-/// by so many bits at most.
+/// by so many bits at most: about two more than were seen, as encryption is random and rows are seldom as steep as the steepest.
 fn stays_within_its_prediction(text: &str, data: &Data, epochs: &[u32], bits: f64) {
     let compile = |&epochs: &u32| {
         let options = Options {
@@ -136,17 +136,16 @@ fn stays_within_its_prediction(text: &str, data: &Data, epochs: &[u32], bits: f6
 #[test]
 fn softmax_regression_with_nesterov() {
     let text = softmax(3, "nesterov(rate: 1.0)");
-    stays_within_its_prediction(&text, &data(Some(3)), &[2, 5, 15], 6.0);
+    stays_within_its_prediction(&text, &data(Some(3)), &[2, 5, 15], 8.0);
 }
 
 #[test]
 fn softmax_regression_of_ten_classes_with_sgd() {
     let text = softmax(10, "sgd(rate: 1.0)");
-    // Rows of ten classes are seldom as steep as the steepest.
-    stays_within_its_prediction(&text, &data(Some(10)), &[2, 5], 7.0);
+    stays_within_its_prediction(&text, &data(Some(10)), &[2, 5], 8.0);
 }
 
 #[test]
 fn logistic_regression_with_nesterov() {
-    stays_within_its_prediction(&logistic("nesterov(rate: 1.0)"), &data(None), &[2, 5, 15], 6.0);
+    stays_within_its_prediction(&logistic("nesterov(rate: 1.0)"), &data(None), &[2, 5, 15], 7.0);
 }
