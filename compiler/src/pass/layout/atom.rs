@@ -236,8 +236,7 @@ impl Packer<'_> {
                 _ => Lane::Same,
             })
             .collect();
-        let covers = |atom: &Atom| atom.clean && self.covers(atom, &lanes);
-        let clean = covers(a) || covers(b);
+        let clean = self.is_clear(a, &lanes) || self.is_clear(b, &lanes);
         Atom { lanes, clean, tiles }
     }
 
@@ -255,11 +254,10 @@ impl Packer<'_> {
             })
             .collect();
         let (mut a, mut b) = (self.spread(a, &wanted), self.spread(b, &wanted));
-        let is_clear = |packer: &Self, atom: &Atom| atom.clean && packer.covers(atom, &wanted);
-        if is_clear(self, &a) && !is_clear(self, &b) {
-            self.clear_beside(&a, &mut b, &wanted);
-        } else if is_clear(self, &b) && !is_clear(self, &a) {
-            self.clear_beside(&b, &mut a, &wanted);
+        match (self.is_clear(&a, &wanted), self.is_clear(&b, &wanted)) {
+            (true, false) => b = self.clear_beside(&a, b, &wanted),
+            (false, true) => a = self.clear_beside(&b, a, &wanted),
+            _ => {}
         }
         let tiles = Self::positions(&self.grid(&wanted))
             .iter()
@@ -272,7 +270,7 @@ impl Packer<'_> {
                 }
             })
             .collect();
-        let clean = a.clean && b.clean && self.covers(&a, &wanted) && self.covers(&b, &wanted);
+        let clean = self.is_clear(&a, &wanted) && self.is_clear(&b, &wanted);
         Atom {
             lanes: wanted,
             clean,
@@ -280,24 +278,26 @@ impl Packer<'_> {
         }
     }
 
-    /// Clears a term of a sum beyond the extents of its lanes where that takes no level, as the other term is deeper: then the sum is
-    /// clean, and so is what functions make of it.
-    fn clear_beside(&mut self, deeper: &Atom, term: &mut Atom, lanes: &[Lane]) {
-        if lanes.contains(&Lane::Partial) || self.depth(term) >= self.depth(deeper) {
-            return;
+    /// A term of a sum, cleared beyond the extents of its lanes where that takes no level, as the other term is deeper: then the sum
+    /// is clean, and so is what functions make of it.
+    fn clear_beside(&mut self, deeper: &Atom, term: Atom, lanes: &[Lane]) -> Atom {
+        if lanes.contains(&Lane::Partial) || self.depth(&term) >= self.depth(deeper) {
+            return term;
         }
-        let tiles = Self::positions(&self.grid(lanes))
-            .iter()
-            .map(|position| {
-                let (tile, region) = (self.tile(term, position), self.region(lanes, position));
-                self.vectors.mul_plain(tile, &region.contents(1.0, 0))
-            })
-            .collect();
-        *term = Atom {
+        self.mask(&self.widened(&term, lanes), 1.0)
+    }
+
+    /// The same with a tile for each that the lanes have.
+    pub fn widened(&self, atom: &Atom, lanes: &[Lane]) -> Atom {
+        let positions = Self::positions(&self.grid(lanes));
+        Atom {
             lanes: lanes.to_vec(),
-            clean: true,
-            tiles,
-        };
+            clean: self.is_clear(atom, lanes),
+            tiles: positions
+                .iter()
+                .map(|position| self.tile(atom, position))
+                .collect(),
+        }
     }
 
     /// Whether slots beyond the extent of an axis have to be cleared before a sum along it.
@@ -312,22 +312,15 @@ impl Packer<'_> {
         !self.frame.is_cyclic(place) && self.frame.places[place].block > 1
     }
 
-    /// Depth of the sum along axes once it stands at every index.
-    pub fn depth_of_sum(&self, atom: &Atom, axes: &[Axis]) -> u32 {
+    /// Depth of the sum along axes once it stands at every index; or of its product with a factor that is the same along them, which
+    /// is the mask where it is zero beyond index 0.
+    pub fn depth_of_sum(&self, atom: &Atom, axes: &[Axis], factor: Option<&Atom>) -> u32 {
+        let masks =
+            |axis: Axis| factor.is_some_and(|factor| factor.lanes[self.axes.place[axis]] == Lane::First);
         let before = axes.iter().any(|&axis| self.must_clear(atom, axis));
-        let after = axes.iter().any(|&axis| self.leaves_partial(axis));
-        self.depth(atom) + u32::from(before) + u32::from(after)
-    }
-
-    /// Depth of the sum times a factor that is the same along the axes, once it stands at every index: a factor that is zero
-    /// beyond index 0 is the mask.
-    pub fn depth_of_sum_times(&self, atom: &Atom, axes: &[Axis], factor: &Atom) -> u32 {
-        let before = axes.iter().any(|&axis| self.must_clear(atom, axis));
-        let after = axes
-            .iter()
-            .any(|&axis| self.leaves_partial(axis) && factor.lanes[self.axes.place[axis]] != Lane::First);
+        let after = axes.iter().any(|&axis| self.leaves_partial(axis) && !masks(axis));
         let sum = self.depth(atom) + u32::from(before);
-        sum.max(self.depth(factor)) + 1 + u32::from(after)
+        factor.map_or(sum, |factor| sum.max(self.depth(factor)) + 1) + u32::from(after)
     }
 
     /// Sum along an axis.

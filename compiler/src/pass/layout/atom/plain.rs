@@ -74,7 +74,7 @@ impl Packer<'_> {
         let wanted = self.lanes_with(&atom.lanes, &public, dims);
         let mut atom = self.spread(atom, &along(&wanted));
         let lanes = self.lanes_with(&atom.lanes, &public, dims);
-        atom.clean &= self.covers(&atom, &lanes);
+        atom.clean = self.is_clear(&atom, &lanes);
         // Where nothing is known to be zero, nothing has to stay zero.
         let guarded: Vec<Lane> = lanes
             .iter()

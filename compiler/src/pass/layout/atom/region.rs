@@ -62,11 +62,16 @@ impl Packer<'_> {
     }
 
     /// Whether the atom itself lies along every padded axis of `lanes`.
-    pub fn covers(&self, atom: &Atom, lanes: &[Lane]) -> bool {
+    fn covers(&self, atom: &Atom, lanes: &[Lane]) -> bool {
         lanes
             .iter()
             .zip(&atom.lanes)
             .all(|(lane, own)| !lane.varies() || lane == own || !self.pads(lanes, *lane))
+    }
+
+    /// Whether an atom holds zero beyond the extents of these lanes.
+    pub fn is_clear(&self, atom: &Atom, lanes: &[Lane]) -> bool {
+        atom.clean && self.covers(atom, lanes)
     }
 
     /// Blocks of an axis in a tile, whose number along the axis is `tile`.

@@ -104,18 +104,8 @@ impl Lowering<'_> {
             factor = 1.0;
         }
         atom = self.packer.spread(&atom, &lanes);
-        let tiles = self
-            .positions(&lanes)
-            .iter()
-            .map(|position| self.packer.tile(&atom, position))
-            .collect();
-        let covered = atom.clean && self.packer.covers(&atom, &lanes);
-        let whole = Atom {
-            clean: covered,
-            lanes,
-            tiles,
-        };
-        let masked = !covered && self.packer.is_padded(&whole.lanes);
+        let whole = self.packer.widened(&atom, &lanes);
+        let masked = !whole.clean && self.packer.is_padded(&whole.lanes);
         if masked {
             self.packer.mask(&whole, factor).tiles
         } else {

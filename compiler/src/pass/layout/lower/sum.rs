@@ -253,7 +253,7 @@ impl Lowering<'_> {
             return Ok(None);
         }
         let (_, whole) = self.materialise(product)?;
-        let direct = self.packer.depth_of_sum(&self.atoms[whole], axes);
+        let direct = self.packer.depth_of_sum(&self.atoms[whole], axes, None);
         for (whole, same) in [(0, 1), (1, 0)] {
             let (whole, same) = (op.operands[whole], op.operands[same]);
             let (_, summed) = self.materialise(whole)?;
@@ -264,7 +264,7 @@ impl Lowering<'_> {
             let varies = |axis: &Axis| same.lanes[place(axis)].varies();
             if axes.iter().all(along)
                 && !axes.iter().any(varies)
-                && self.packer.depth_of_sum_times(summed, axes, &same) < direct
+                && self.packer.depth_of_sum(summed, axes, Some(&same)) < direct
             {
                 return Ok(Some(Factors { whole, factor, same }));
             }
