@@ -9,6 +9,7 @@ mod memory;
 mod notes;
 mod parameters;
 mod ports;
+mod profile;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -24,6 +25,7 @@ pub use memory::{MemoryReport, PeakGroup};
 pub use notes::{approximations, assumptions, layouts, refreshed};
 pub use parameters::ParametersReport;
 pub use ports::{PortReport, error_text};
+pub use profile::{Profile, ProfileLine};
 pub use text::table;
 pub use timeline::{OperationCount, Stage, StepReport, Timeline};
 pub use units::{bytes, seconds};

@@ -372,7 +372,7 @@ pub fn table(rows: &[Vec<String>], align: &str) -> String {
     text
 }
 
-fn row<const COLUMNS: usize>(cells: [&str; COLUMNS]) -> Vec<String> {
+pub(super) fn row<const COLUMNS: usize>(cells: [&str; COLUMNS]) -> Vec<String> {
     cells.into_iter().map(str::to_owned).collect()
 }
 

@@ -7,6 +7,8 @@ use chacha20::rand_core::{Rng, SeedableRng};
 use cipherloom_compiler::params::search::Choice;
 use cipherloom_compiler::params::{BootstrapSet, Bootstrapping, SETS};
 use cipherloom_compiler::pipeline::study::{Study, search_parameters};
+use cipherloom_compiler::report::Profile;
+use cipherloom_compiler::target::Target;
 use cipherloom_host::{
     EvaluationKeys, Inputs, PlanFile, Run, RunOptions, RunReport, SecretSeed, Silent, Tensor,
     decrypt_outputs, encrypt_inputs, generate_evaluation_keys, generate_seed,
@@ -69,6 +71,9 @@ pub struct Line {
     pub plaintext_bytes: u64,
     /// Most memory of the process.
     pub peak_memory_bytes: u64,
+    /// What each kind of operation took in the whole run.
+    #[serde(skip)]
+    pub profile: Profile,
 }
 
 impl Line {
@@ -335,6 +340,7 @@ fn measure(
             key_bytes: prepared.choice.key_bytes,
             plaintext_bytes: plaintext_bytes(&view),
             peak_memory_bytes: report.peak_memory_bytes,
+            profile: Profile::new(&view, &Target::server(threads as u32), &report.instruction_seconds),
         })?;
     }
     Ok(())

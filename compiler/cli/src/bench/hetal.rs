@@ -8,7 +8,9 @@ use chacha20::ChaCha20Rng;
 use chacha20::rand_core::{Rng, SeedableRng};
 use cipherloom_compiler::options::Options;
 use cipherloom_compiler::pipeline::compile;
+use cipherloom_compiler::report::Profile;
 use cipherloom_compiler::source::Source;
+use cipherloom_compiler::target::Target;
 use cipherloom_host::{
     PlanFile, Run, RunOptions, RunReport, Silent, Tensor, encrypt_inputs, generate_evaluation_keys,
     generate_seed, peak_memory_bytes,
@@ -107,6 +109,9 @@ pub struct Line {
     pub share_update: f64,
     /// The most memory of the whole process so far, client and server.
     pub peak_memory_bytes: u64,
+    /// What each kind of operation took in the whole run.
+    #[serde(skip)]
+    pub profile: Profile,
 }
 
 impl Line {
@@ -209,6 +214,7 @@ fn measure(shape: Shape, quick: bool) -> Result<Line> {
         share_bootstrap: shares[Part::Bootstrap as usize],
         share_update: shares[Part::Update as usize],
         peak_memory_bytes: peak_memory_bytes(),
+        profile: Profile::new(&view, &Target::default(), &report.instruction_seconds),
     })
 }
 

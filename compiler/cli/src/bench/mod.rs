@@ -74,6 +74,9 @@ pub struct Request {
     /// Repeat little: a look, not a measurement
     #[arg(long)]
     pub quick: bool,
+    /// Of `bootstrap` and `hetal`, show what each kind of operation took beside what was predicted for it
+    #[arg(long)]
+    pub profile: bool,
 }
 
 impl Request {

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use cipherloom_compiler::report::Profile;
 use cipherloom_host::Backend;
 use clap::Args;
 
@@ -101,12 +102,13 @@ impl Bench {
             say!("{}, {} kernels", machine::name(), Backend::active());
             say!("{}", hetal::Line::header());
         }
+        let profile = self.request.profile;
         hetal::run(&self.request.shapes, self.request.quick, &mut |line| {
             match self.json {
                 true => say!("{}", super::to_json(line)),
                 false => say!("{line}"),
             }
-            Ok(())
+            self.profile(profile.then_some(&line.profile))
         })
     }
 
@@ -121,6 +123,7 @@ impl Bench {
             bootstrap_sets,
             threads,
             quick,
+            profile,
             ..
         } = &self.request;
         if let Some(rounds) = self.request.rounds {
@@ -141,8 +144,18 @@ impl Bench {
                 true => say!("{}", super::to_json(line)),
                 false => say!("{line}"),
             }
-            Ok(())
+            self.profile(profile.then_some(&line.profile))
         })
+    }
+
+    /// Shows where the time went, if it is asked for.
+    fn profile(&self, profile: Option<&Profile>) -> Result<()> {
+        match profile {
+            Some(profile) if self.json => say!("{}", super::to_json(profile)),
+            Some(profile) => say!("{}", profile.to_text()),
+            None => {}
+        }
+        Ok(())
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use cipherloom_compiler::report::{bytes, seconds};
+use cipherloom_compiler::report::{Profile, bytes, seconds};
+use cipherloom_compiler::target::Target;
 use cipherloom_host::{EvaluationKeys, Inputs, PlanFile, RunOptions, RunReport};
 use clap::Args;
 use serde_json::json;
@@ -45,6 +46,9 @@ pub struct Run {
     /// Worker threads [default: as many as the machine has]
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     threads: usize,
+    /// Show what each kind of operation took, beside what is predicted for it
+    #[arg(long)]
+    profile: bool,
     /// Run a plan with toy parameters, which protect nothing
     #[arg(long)]
     insecure_toy: bool,
@@ -71,7 +75,14 @@ impl Run {
             }
             run = run.checkpoint_to(path, self.checkpoint_every);
         }
+        if self.profile {
+            run = run.profile();
+        }
         let (outputs, report) = run.start(&mut progress)?;
+        let profile = self.profile.then(|| {
+            let target = Target::server(report.threads as u32);
+            Profile::new(&plan.plan(), &target, &report.instruction_seconds)
+        });
         outputs.write(&self.output)?;
         if self.json {
             say!(
@@ -87,6 +98,7 @@ impl Run {
                     "threads": report.threads,
                     "arena_bytes": report.arena_bytes,
                     "peak_memory_bytes": report.peak_memory_bytes,
+                    "profile": profile.map(|profile| profile.lines),
                 })
             );
             return Ok(());
@@ -114,6 +126,9 @@ impl Run {
             self.output.display(),
             bytes(outputs.bytes())
         );
+        if let Some(profile) = profile {
+            say!("\n{}", profile.to_text().trim_end());
+        }
         Ok(())
     }
 }

@@ -17,6 +17,34 @@ pub struct PlanCost {
 impl CostModel {
     /// The time of a plan on a target; the body of a loop counts as often as it runs.
     pub fn plan(plan: &Plan<'_>, target: &Target) -> PlanCost {
+        let model = Self::of(plan, target);
+        let (mut before, mut inside, mut steps) = (0.0, 0.0, 0.0);
+        for (instruction, runs) in plan.instructions().zip(runs(plan)) {
+            if instruction.op == Op::Step {
+                steps += runs;
+            }
+            let seconds = runs * model.seconds(model.instruction(instruction));
+            *(if steps > 0.0 { &mut inside } else { &mut before }) += seconds;
+        }
+        let parameters = plan.parameters();
+        let primes = parameters.q().iter().chain(parameters.p().iter()).count() as u32;
+        let start = model.seconds(model.shape.start(primes, plan.memory().arena_words as f64));
+        PlanCost {
+            seconds: start + before + inside,
+            seconds_per_step: if steps > 0.0 { inside / steps } else { before },
+        }
+    }
+
+    /// Seconds of each instruction of a plan in all its rounds.
+    pub fn instructions(plan: &Plan<'_>, target: &Target) -> Vec<f64> {
+        let model = Self::of(plan, target);
+        let each = plan.instructions().zip(runs(plan));
+        each.map(|(instruction, runs)| runs * model.seconds(model.instruction(instruction)))
+            .collect()
+    }
+
+    /// The model for a plan's ring, digits and primes.
+    fn of(plan: &Plan<'_>, target: &Target) -> Self {
         let parameters = plan.parameters();
         let shape = Shape {
             log_n: parameters.log_n().into(),
@@ -24,28 +52,8 @@ impl CostModel {
             digit_limbs: parameters.digit_limbs().into(),
         };
         let primes = parameters.q().iter().chain(parameters.p().iter());
-        let (mut count, mut largest) = (0, 0);
-        primes.for_each(|prime| (count, largest) = (count + 1, largest.max(prime)));
-        let model = Self::new(target, shape, u64::BITS - largest.leading_zeros());
-
-        let mut nest = vec![1.0];
-        let (mut before, mut inside, mut steps) = (0.0, 0.0, 0.0);
-        for instruction in plan.instructions() {
-            let runs = nest.last().copied().unwrap_or(1.0);
-            match instruction.op {
-                Op::Loop => nest.push(runs * f64::from(instruction.a)),
-                Op::End => drop(nest.pop()),
-                Op::Step => steps += runs,
-                _ => {}
-            }
-            let seconds = runs * model.seconds(model.instruction(instruction));
-            *(if steps > 0.0 { &mut inside } else { &mut before }) += seconds;
-        }
-        let start = model.seconds(shape.start(count, plan.memory().arena_words as f64));
-        PlanCost {
-            seconds: start + before + inside,
-            seconds_per_step: if steps > 0.0 { inside / steps } else { before },
-        }
+        let largest = primes.max().unwrap_or(0);
+        Self::new(target, shape, u64::BITS - largest.leading_zeros())
     }
 
     fn instruction(&self, instruction: Instruction) -> Work {
@@ -84,4 +92,18 @@ impl CostModel {
             Op::SwitchSecret => shape.switch_secret(level),
         }
     }
+}
+
+/// How often each instruction of a plan runs; the end of a loop as often as its beginning.
+fn runs(plan: &Plan<'_>) -> impl Iterator<Item = f64> {
+    let mut nest = vec![1.0];
+    plan.instructions().map(move |instruction| {
+        let runs = nest.last().copied().unwrap_or(1.0);
+        match instruction.op {
+            Op::Loop => nest.push(runs * f64::from(instruction.a)),
+            Op::End => drop(nest.pop()),
+            _ => {}
+        }
+        runs
+    })
 }
