@@ -27,8 +27,10 @@ pub struct Kit<'m> {
     pub scratch: Words,
     /// Tables, to be built again.
     pub tables: Words,
-    /// Slots, real and imaginary parts, and scratch of the encoder.
-    pub slots: [Vec<f64>; 3],
+    /// Slots to be encoded, and scratch of the encoder.
+    pub slots: [Vec<f64>; 2],
+    /// Real and imaginary parts of decoded slots: of no meaning, so large that encoding them would take longer.
+    pub decoded: [Vec<f64>; 2],
     /// A packed polynomial at the highest level, and bytes of a limb in it.
     pub packed: (Vec<u8>, usize),
     pub rng: ChaCha20Rng,
@@ -60,7 +62,8 @@ impl Kit<'_> {
             results: Area::new(sizes.results, words / 2, chain.bits - 1)?,
             scratch: Words::zeroed("scratch", sizes.scratch)?,
             tables: Words::zeroed("ring tables", table_words)?,
-            slots: [vec![0.5; slots], vec![0.0; slots], vec![0.0; parameters.degree()]],
+            slots: [vec![0.5; slots], vec![0.0; parameters.degree()]],
+            decoded: [vec![0.0; slots], vec![0.0; slots]],
             packed: packed_polynomial(&ctx, level),
             rng: ChaCha20Rng::from_seed([2; 32]),
             scale: 2f64.powi(chain.bits as i32 - 5),

@@ -331,13 +331,14 @@ impl Operation {
             results,
             scratch,
             slots,
+            decoded,
             rng,
             ..
         } = kit;
-        let [re, im, work] = slots;
+        let ([values, work], [re, im]) = (slots, decoded);
         let [dst] = results.take([q]);
         match self {
-            Encode => encoder.encode_real(ctx, re, scale, level, Basis::Q, dst, work),
+            Encode => encoder.encode_real(ctx, values, scale, level, Basis::Q, dst, work),
             Encrypt => {
                 let [plaintext] = sources.take([q]);
                 encrypt::encrypt_symmetric(ctx, secret, plaintext, level, &[3; 32], rng, dst, scratch)
