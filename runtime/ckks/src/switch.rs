@@ -43,7 +43,9 @@ pub fn decompose<W: Word>(
     let words = ctx.parameters.plaintext_words(level);
     let (c0, c1) = ciphertext.split_at(words);
     let (copy, raised) = dst.split_at_mut(words);
-    copy.copy_from_slice(c0);
+    parallel::for_each_limb_2(copy, c0, ctx.degree(), |_, copy, c0| {
+        ctx.store(level, Basis::Qp, copy, c0);
+    });
     let scratch = at_least(
         "decompose scratch",
         scratch,

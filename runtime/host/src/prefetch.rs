@@ -6,7 +6,7 @@ use crate::error::{HostError, Result};
 use cipherloom_ckks::Context;
 use cipherloom_exec::{Cursor, Snapshot};
 use cipherloom_plan::{Op, Plan};
-use rayon::prelude::*;
+use cipherloom_ring::parallel;
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -14,9 +14,6 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 const BUDGET_BYTES: usize = 256 << 20;
 /// The most ciphertexts that wait, however small.
 const MOST: usize = 64;
-
-/// Words that one thread copies at a time.
-const COPIED: usize = 1 << 16;
 
 /// What a plan asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,8 +108,7 @@ impl Shelf {
         if found != request || words.len() != destination.len() {
             return Err(out_of_step());
         }
-        let pieces = destination.par_chunks_mut(COPIED).zip(words.par_chunks(COPIED));
-        pieces.for_each(|(to, from)| to.copy_from_slice(from));
+        parallel::copy(destination, &words);
         self.lock().empty.push(words);
         self.changed.notify_all();
         Ok(())

@@ -14,6 +14,7 @@ use crate::step_clock::StepClock;
 use cipherloom_ckks::{Context, Encoder};
 use cipherloom_exec::{Event, Executor, Memory, Options, context_parameters};
 use cipherloom_plan::PortKind;
+use cipherloom_ring::parallel;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -280,8 +281,8 @@ impl<'a> Run<'a> {
                     ..
                 } => {
                     let state = kept.states.entry((port, tile)).or_default();
-                    state.clear();
-                    state.extend_from_slice(ciphertext);
+                    state.resize(ciphertext.len(), 0);
+                    parallel::copy(state, ciphertext);
                 }
                 Event::Output {
                     port,
@@ -388,7 +389,7 @@ fn lower(kept: &[u64], degree: usize, level: usize, destination: &mut [u64]) -> 
     for (from, to) in halves {
         let from = from.get(..words);
         let from = from.ok_or_else(|| HostError::Mismatch("a state is read above its level".into()))?;
-        to.copy_from_slice(from);
+        parallel::copy(to, from);
     }
     Ok(())
 }

@@ -72,8 +72,7 @@ pub fn scale_ntt_from<W: Word>(
     debug_assert!(src.len() == from.len() * ring.degree() && dst.len() == src.len());
     for_each_limb_2(dst, src, ring.degree(), |i, limb, src| {
         if let Some(prime) = from.clone().nth(i) {
-            limb.copy_from_slice(src);
-            ring.ntt_inverse_scaled(prime, limb, scaling_factor(ring, from.clone(), prime));
+            ring.ntt_inverse_scaled_from(prime, limb, src, scaling_factor(ring, from.clone(), prime));
         }
     });
     count_wraps(ring, from, dst, wraps);

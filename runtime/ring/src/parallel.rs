@@ -38,6 +38,15 @@ pub fn threads() -> usize {
     1
 }
 
+/// Words that one thread copies at a time.
+const COPIED: usize = 1 << 15;
+
+/// dst = src, equally long: one thread alone does not copy as fast as memory gives and takes.
+pub fn copy<T: Copy + Send + Sync>(dst: &mut [T], src: &[T]) {
+    debug_assert!(dst.len() == src.len());
+    for_each_limb_2(dst, src, COPIED, |_, dst, src| dst.copy_from_slice(src));
+}
+
 /// f(i, limb i) for every limb of `data`.
 pub fn for_each_limb<T: Send>(data: &mut [T], n: usize, f: impl Fn(usize, &mut [T]) + Send + Sync) {
     for_each!(n, f, [data], []);

@@ -145,11 +145,11 @@ impl Operation {
             }
             Add => shape.add(2 * limbs),
             MulPlain => shape.mul_plain(2 * limbs),
-            MulRelinRescale => shape.mul(level).plus(shape.relinearize_rescale(lower)),
+            MulRelinRescale => shape.mul(level, 1).plus(shape.relinearize_rescale(lower)),
             Rescale => shape.rescale(lower, 2),
             Rotate => shape.rotate(level),
             RotateHoisted => {
-                let one = shape.rotate_acc(level).plus(shape.mod_down(level));
+                let one = shape.rotate_acc(level, 1).plus(shape.mod_down(level));
                 shape.decompose(level).plus(one.times(MANY as f64))
             }
             ModUp => shape.decompose(level),
@@ -161,12 +161,12 @@ impl Operation {
             Transform => shape.transforms(limbs),
             Copy => shape.copy(2 * limbs),
             MulPlainAcc => shape.mul_plain(2 * limbs),
-            MulPlainSum => shape.mul_plain_sum(limbs, MANY as u32),
+            MulPlainSum => shape.mul_plain_sum(limbs, MANY as u32, 1),
             MulScalar => shape.mul_scalar(2 * limbs),
-            Mul => shape.mul(level),
-            MulAcc => shape.mul(level),
+            Mul => shape.mul(level, 1),
+            MulAcc => shape.mul(level, 1),
             Square => shape.square(level),
-            RotateAcc => shape.rotate_acc(level),
+            RotateAcc => shape.rotate_acc(level, 1),
             LiftAcc => shape.lift_acc(level),
             ModDown => shape.mod_down(level),
             ModDownRescale => shape.mod_down_rescale(lower),

@@ -4,9 +4,11 @@
 //! [`CostModel::plan`] for every instruction of a plan.
 
 mod plan;
+mod together;
 mod work;
 
 pub use plan::PlanCost;
+pub use together::{InGraph, TOGETHER};
 pub use work::{Shape, Work};
 
 use crate::ir::{Basis, BlockId, ClosedLoop, Graph, OpData, Opcode, Type};
@@ -46,11 +48,12 @@ impl CostModel {
     /// Time of a program; what is in a loop counts as often as it runs, but constants of a closed loop once.
     pub fn graph(&self, graph: &Graph) -> Cost {
         let mut cost = Cost::default();
-        self.block(graph, graph.body(), 1, &mut cost);
+        let together = InGraph::of(graph);
+        self.block(graph, &together, graph.body(), 1, &mut cost);
         cost
     }
 
-    fn block(&self, graph: &Graph, block: BlockId, runs: u32, cost: &mut Cost) {
+    fn block(&self, graph: &Graph, together: &InGraph, block: BlockId, runs: u32, cost: &mut Cost) {
         let ops = &graph.block(block).ops;
         let closed = ClosedLoop::find(graph, ops);
         for (position, &op) in ops.iter().enumerate() {
@@ -65,7 +68,7 @@ impl CostModel {
                 op.opcode,
                 CkksRelinearize | CkksRelinearizeRescale | CkksRotate | CkksSwitchSecret
             );
-            cost.seconds += f64::from(runs) * self.op(graph, op);
+            cost.seconds += f64::from(runs) * self.op(graph, together, op);
             cost.key_switches += count(whole || op.opcode == CkksRotateAcc);
             cost.decompositions += count(whole || op.opcode == CkksDecompose);
             cost.products += count(matches!(op.opcode, CkksMul | CkksMulAcc | CkksSquare));
@@ -77,14 +80,14 @@ impl CostModel {
                 _ => 1,
             };
             for &region in &op.regions {
-                self.block(graph, region, runs.saturating_mul(times), cost);
+                self.block(graph, together, region, runs.saturating_mul(times), cost);
             }
         }
     }
 
     /// Seconds of one operation, without what its regions hold.
-    pub fn op(&self, graph: &Graph, op: &OpData) -> f64 {
-        self.seconds(self.work(graph, op))
+    pub fn op(&self, graph: &Graph, together: &InGraph, op: &OpData) -> f64 {
+        self.seconds(self.work(graph, op, together.size(op)))
     }
 
     /// Seconds of some work.
@@ -97,7 +100,8 @@ impl CostModel {
             .sum::<f64>()
     }
 
-    fn work(&self, graph: &Graph, op: &OpData) -> Work {
+    /// The work of one operation that is carried out together with others, `together` with it.
+    fn work(&self, graph: &Graph, op: &OpData, together: u32) -> Work {
         use Opcode::*;
         let shape = &self.shape;
         // Level, polynomials and limbs of a value.
@@ -126,13 +130,13 @@ impl CostModel {
             CkksDrop | CkksTrivial => shape.copy(all),
             CkksAddPlain | CkksAddScalar => shape.add(limbs).plus(shape.copy(all)),
             CkksMulPlain | CkksMulPlainAcc => shape.mul_plain(all),
-            CkksMulPlainSum => shape.mul_plain_sum(limbs, op.operands.len() as u32 / 2),
+            CkksMulPlainSum => shape.mul_plain_sum(limbs, op.operands.len() as u32 / 2, together),
             CkksMulScalar | CkksMulI => shape.mul_scalar(all),
-            CkksMul | CkksMulAcc => shape.mul(level),
+            CkksMul | CkksMulAcc => shape.mul(level, together),
             CkksSquare => shape.square(level),
             CkksRescale => shape.rescale(level, polynomials),
             CkksDecompose => shape.decompose(level),
-            CkksRotateAcc => shape.rotate_acc(level),
+            CkksRotateAcc => shape.rotate_acc(level, together),
             CkksLiftAcc => shape.lift_acc(level),
             CkksModDown => shape.mod_down(level),
             CkksModDownRescale => shape.mod_down_rescale(level),

@@ -2,6 +2,7 @@
 
 use cipherloom_plan::{Basis, Instruction, Op, Plan};
 
+use super::together::in_plan;
 use super::{CostModel, Shape, Work};
 use crate::target::Target;
 
@@ -19,11 +20,12 @@ impl CostModel {
     pub fn plan(plan: &Plan<'_>, target: &Target) -> PlanCost {
         let model = Self::of(plan, target);
         let (mut before, mut inside, mut steps) = (0.0, 0.0, 0.0);
-        for (instruction, runs) in plan.instructions().zip(runs(plan)) {
+        let each = plan.instructions().zip(runs(plan)).zip(in_plan(plan));
+        for ((instruction, runs), together) in each {
             if instruction.op == Op::Step {
                 steps += runs;
             }
-            let seconds = runs * model.seconds(model.instruction(instruction));
+            let seconds = runs * model.seconds(model.instruction(instruction, together));
             *(if steps > 0.0 { &mut inside } else { &mut before }) += seconds;
         }
         let parameters = plan.parameters();
@@ -38,9 +40,11 @@ impl CostModel {
     /// Seconds of each instruction of a plan in all its rounds.
     pub fn instructions(plan: &Plan<'_>, target: &Target) -> Vec<f64> {
         let model = Self::of(plan, target);
-        let each = plan.instructions().zip(runs(plan));
-        each.map(|(instruction, runs)| runs * model.seconds(model.instruction(instruction)))
-            .collect()
+        let each = plan.instructions().zip(runs(plan)).zip(in_plan(plan));
+        each.map(|((instruction, runs), together)| {
+            runs * model.seconds(model.instruction(instruction, together))
+        })
+        .collect()
     }
 
     /// The model for a plan's ring, digits and primes.
@@ -56,7 +60,8 @@ impl CostModel {
         Self::new(target, shape, u64::BITS - largest.leading_zeros())
     }
 
-    fn instruction(&self, instruction: Instruction) -> Work {
+    /// The work of an instruction that is carried out together with others, `together` with it.
+    fn instruction(&self, instruction: Instruction, together: u32) -> Work {
         let shape = &self.shape;
         let level = u32::from(instruction.level);
         let limbs = shape.limbs(level, instruction.basis() == Basis::Qp);
@@ -75,14 +80,14 @@ impl CostModel {
             Op::AddPlain | Op::SubPlain | Op::AddScalar if in_place => shape.add(limbs),
             Op::AddPlain | Op::SubPlain | Op::AddScalar => shape.add(limbs).plus(shape.copy(all)),
             Op::MulPlain | Op::MulPlainAcc => shape.mul_plain(all),
-            Op::MulPlainSum => shape.mul_plain_sum(limbs, instruction.terms().into()),
+            Op::MulPlainSum => shape.mul_plain_sum(limbs, instruction.terms().into(), together),
             Op::MulScalar | Op::MulI => shape.mul_scalar(all),
-            Op::Mul | Op::MulAcc => shape.mul(level),
+            Op::Mul | Op::MulAcc => shape.mul(level, together),
             Op::Square => shape.square(level),
             Op::Rescale => shape.rescale(level, polynomials),
             Op::ModRaise => shape.mod_raise(level),
             Op::Decompose => shape.decompose(level),
-            Op::RotateAcc => shape.rotate_acc(level),
+            Op::RotateAcc => shape.rotate_acc(level, together),
             Op::LiftAcc => shape.lift_acc(level),
             Op::ModDown => shape.mod_down(level),
             Op::ModDownRescale => shape.mod_down_rescale(level),

@@ -130,9 +130,11 @@ impl Shape {
         self.pass(limbs, 2, 1, 1)
     }
 
-    /// The sum of so many products of a ciphertext with a plaintext, all of so many limbs a polynomial.
-    pub fn mul_plain_sum(&self, limbs: u32, count: u32) -> Work {
-        self.pass(limbs, 3 * count, 2, 2 * count)
+    /// The sum of so many products of a ciphertext with a plaintext, all of so many limbs a polynomial; one of `together`
+    /// sums of the same ciphertexts, which are read once for all of them.
+    pub fn mul_plain_sum(&self, limbs: u32, count: u32, together: u32) -> Work {
+        let shared = self.moved(2 * count * limbs, 0).times(1.0 / f64::from(together));
+        self.pass(limbs, count, 2, 2 * count).plus(shared)
     }
 
     /// Limbs times a number.
@@ -140,9 +142,10 @@ impl Shape {
         self.pass(limbs, 1, 1, 1)
     }
 
-    /// Product of two ciphertexts, degree 2, or one added to a sum.
-    pub fn mul(&self, level: u32) -> Work {
-        self.pass(level + 1, 4, 3, 4)
+    /// Product of two ciphertexts, degree 2, or one added to a sum; one of `together` products that go to the sum at once.
+    pub fn mul(&self, level: u32, together: u32) -> Work {
+        let shared = self.moved(0, 3 * (level + 1)).times(1.0 / f64::from(together));
+        self.pass(level + 1, 4, 0, 4).plus(shared)
     }
 
     /// Square of a ciphertext, degree 2.
@@ -165,12 +168,15 @@ impl Shape {
             .plus(self.moved(limbs, limbs + self.digits(level) * self.limbs(level, true)))
     }
 
-    /// Digits times a key, permuted and added to a sum.
-    pub fn rotate_acc(&self, level: u32) -> Work {
+    /// Digits times a key, permuted and added to a sum; one of `together` rotations of the same digits, which are read once
+    /// for all of them.
+    pub fn rotate_acc(&self, level: u32, together: u32) -> Work {
         let raised = self.limbs(level, true);
+        let shared = self.moved(self.digits(level) * raised + level + 1, 0);
         self.key_products(level, self.special)
             .plus(self.permute(2 * raised))
-            .plus(self.moved(self.digits(level) * raised + level + 1, 2 * raised))
+            .plus(self.moved(0, 2 * raised))
+            .plus(shared.times(1.0 / f64::from(together)))
             .plus(self.loops(1))
     }
 
@@ -343,7 +349,7 @@ mod tests {
 
     #[test]
     fn a_rotation_is_its_parts() {
-        let parts = C.decompose(24).plus(C.rotate_acc(24)).plus(C.mod_down(24));
+        let parts = C.decompose(24).plus(C.rotate_acc(24, 1)).plus(C.mod_down(24));
         let whole = C.rotate(24);
         for term in [Term::Transform, Term::Convert, Term::KeyProduct] {
             assert_eq!(parts.of(term), whole.of(term), "{term:?}");

@@ -1,6 +1,6 @@
 //! What a program has to make do with, and what things take.
 
-use crate::analysis::cost::{CostModel, Shape};
+use crate::analysis::cost::{CostModel, InGraph, Shape, TOGETHER};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::dialect::slot::{Vectors, takes_level};
 use crate::ir::{Graph, OpData, Opcode};
@@ -65,9 +65,10 @@ impl Setting {
             ckks
         });
         let seconds = |model: &CostModel, ckks: &Graph| -> f64 {
+            let together = InGraph::of(ckks);
             let ops = ckks.walk().into_iter().map(|op| ckks.op(op));
             let made = ops.filter(|op| op.opcode != Opcode::CkksEncode);
-            made.map(|op| model.op(ckks, op)).sum()
+            made.map(|op| model.op(ckks, &together, op)).sum()
         };
         // The digits that are fastest among those whose special primes the modulus has room for.
         let allowed = largest_modulus_bits(space.log_n).map_or(0.0, f64::from);
@@ -116,15 +117,16 @@ impl Setting {
         let product = shape.mul_plain(both + 2).plus(shape.rescale(level, 2));
         let work = match op.opcode {
             SlotInput => shape.input(level),
-            SlotMul => shape.mul(level + 1).plus(shape.relinearize_rescale(level)),
+            SlotMul => shape.mul(level + 1, 1).plus(shape.relinearize_rescale(level)),
             SlotMulPlain => product,
             SlotMulScalar if takes_level(op) => product,
             SlotRotate | SlotConjugate => shape.rotate(level),
             SlotSumRotations => {
-                let rotated = op.ints("by").len().saturating_sub(1) as f64;
+                let rotated = op.ints("by").len().saturating_sub(1) as u32;
+                let rotation = shape.rotate_acc(level, rotated.clamp(1, TOGETHER));
                 shape
                     .decompose(level)
-                    .plus(shape.rotate_acc(level).times(rotated))
+                    .plus(rotation.times(rotated.into()))
                     .plus(shape.mod_down(level))
             }
             SlotBootstrap if op.operands.len() > 1 => return 0.5 * self.pair,

@@ -6,7 +6,7 @@ use crate::arena::{Sources, take};
 use crate::error::Fault;
 use cipherloom_ckks::{Basis, evaluate};
 use cipherloom_plan::{Instruction, Op};
-use cipherloom_ring::Word;
+use cipherloom_ring::{Word, parallel};
 use core::ops::Range;
 
 impl<W: Word, K: Keys<W>> Machine<'_, W, K> {
@@ -19,7 +19,7 @@ impl<W: Word, K: Keys<W>> Machine<'_, W, K> {
             if encoded.len() != dst.len() {
                 return Err(Fault::Bounds);
             }
-            dst.copy_from_slice(encoded);
+            parallel::copy(dst, encoded);
             return self.check_reduced(range, usize::from(level), basis);
         }
         let constant = self.plan.constant(a as usize).ok_or(Fault::Missing("constant"))?;
@@ -41,7 +41,7 @@ impl<W: Word, K: Keys<W>> Machine<'_, W, K> {
         let (dst, sources) = take(self.buffers, to)?;
         let plaintext = sources.get(plaintext)?;
         let (c0, c1) = dst.split_at_mut_checked(plaintext.len()).ok_or(Fault::Bounds)?;
-        c0.copy_from_slice(plaintext);
+        parallel::copy(c0, plaintext);
         c1.fill(W::ZERO);
         Ok(())
     }
@@ -199,6 +199,6 @@ fn copy_unless<W: Word>(
     if source.len() != dst.len() {
         return Err(Fault::Bounds);
     }
-    dst.copy_from_slice(source);
+    parallel::copy(dst, source);
     Ok(())
 }
