@@ -14,7 +14,7 @@ use crate::options::Options;
 use crate::params::search::{Choice, KEY_BUDGET_BYTES};
 use crate::pass::approximate::{self, Use};
 use crate::pass::placement::Refreshed;
-use crate::pass::{fold, unroll};
+use crate::pass::{bias, fold, unroll};
 use crate::sema;
 use crate::source::Source;
 
@@ -104,8 +104,7 @@ fn compile_freely(
     let exact = grad::differentiate(graph)?;
     let mut assumptions = range::check(&exact)?;
     assumptions.retain(|note| !note.proven);
-    let (steps, known) = choose_steps(&exact, options)?;
-    let (approximated, approximations, lowered) = carry(&exact, steps, known, options)?;
+    let (approximated, approximations, lowered) = best_form(graph, &exact, options)?;
     let Lowered {
         packed,
         mut choice,
@@ -146,6 +145,31 @@ fn compile_freely(
         steps: claims.steps,
         warnings,
     })
+}
+
+/// The better of two forms of a program, lowered: as it is written, or with biases joined to their matrices. More steps are better
+/// where their number is left to the compiler; then what is precise, and what is fast.
+fn best_form(
+    graph: &Graph,
+    exact: &Graph,
+    options: &Options,
+) -> Result<(Graph, Vec<Use>, Lowered), Diagnostics> {
+    let lower = |exact: &Graph| {
+        let (steps, known) = choose_steps(exact, options)?;
+        carry(exact, steps, known, options)
+    };
+    let plain = lower(exact);
+    let joined = bias::run(graph).and_then(|joined| lower(&grad::differentiate(&joined).ok()?).ok());
+    let key = |(graph, _, lowered): &(Graph, Vec<Use>, Lowered)| {
+        let choice = &lowered.choice;
+        let steps = std::cmp::Reverse(backend::steps(graph));
+        (steps, !choice.is_precise, choice.cost.seconds)
+    };
+    match (plain, joined) {
+        (Ok(plain), Some(joined)) if key(&joined) < key(&plain) => Ok(joined),
+        (Err(_), Some(joined)) => Ok(joined),
+        (plain, _) => plain,
+    }
 }
 
 /// The program lowered: unrolled where it fits, else with bootstraps, a loop as one body. `known` is it unrolled, at one

@@ -37,6 +37,7 @@ fn run(pass: &str, text: &str) -> String {
         text
     };
     match pass {
+        "bias" => pass::bias::run(&graph).map_or_else(|| "// nothing to join\n".to_owned(), checked),
         "differentiate" => grad::differentiate(&graph).map_or_else(errors, checked),
         "unroll" => checked(pass::unroll::run(&graph, argument(text, "steps").unwrap_or(2))),
         "close" => {

@@ -2,6 +2,7 @@
 
 use cipherloom_compiler::options::Options;
 use cipherloom_host::Tensor;
+use cipherloom_plan::{Plan, PortKind};
 use cipherloom_tests::{Data, Numbers, compiled, differences, run_clear, run_encrypted, toy};
 
 const CLASSES: usize = 3;
@@ -21,8 +22,8 @@ fn data(rows: usize, features: usize, range: (f64, f64)) -> Data {
         .into()
 }
 
-/// Trains on ciphertexts and in the clear; errors are below what is predicted, and below `most`.
-fn agrees(text: &str, options: &Options, data: &Data, batch: usize, most: f64) {
+/// Trains on ciphertexts and in the clear; errors are below what is predicted, and below `most`. Gives the names of the states.
+fn agrees(text: &str, options: &Options, data: &Data, batch: usize, most: f64) -> Vec<String> {
     let compiled = compiled(text, options);
     assert!(!compiled.refreshed.is_empty(), "nothing is bootstrapped");
     let clear = run_clear(&compiled.approximated, data, compiled.steps, batch);
@@ -36,6 +37,15 @@ fn agrees(text: &str, options: &Options, data: &Data, batch: usize, most: f64) {
             "{name}: {largest:e} where {predicted:e} is predicted"
         );
     }
+    // The graph as the user wrote it gives the same, whatever the compiler made of it.
+    let written = run_clear(&compiled.exact, data, compiled.steps, batch);
+    for (name, expected) in &written.outputs {
+        let (_, largest) = differences(&encrypted.results[name].values, &expected.values);
+        assert!(largest < most, "{name}: {largest:e}");
+    }
+    let plan = Plan::parse(&compiled.plan).expect("a plan");
+    let states = plan.ports().filter(|port| port.kind() == PortKind::State);
+    states.map(|state| state.name().to_owned()).collect()
 }
 
 #[test]
@@ -50,7 +60,9 @@ fn softmax_regression_in_epochs() {
         precision: 1.0,
         ..toy(11, 4)
     };
-    agrees(&text, &options, &data(24, 6, (0.0, 1.0)), 12, 0.05);
+    let states = agrees(&text, &options, &data(24, 6, (0.0, 1.0)), 12, 0.05);
+    // The bias is a column of the weights, with one bootstrap for both.
+    assert_eq!(states, ["w+b", "w+b.lookahead"]);
 }
 
 #[test]

@@ -195,9 +195,18 @@ impl Vectors {
         self.push(Opcode::SlotSub, &[a, b], Attributes::new())
     }
 
-    /// a·b.
+    /// a·b, of which one may be a public vector.
     pub fn mul(&mut self, a: Value, b: Value) -> Value {
-        self.push(Opcode::SlotMul, &[a, b], Attributes::new())
+        match (self.is_public(a), self.is_public(b)) {
+            (true, _) => self.push(Opcode::SlotMulPlain, &[b, a], Attributes::new()),
+            (_, true) => self.push(Opcode::SlotMulPlain, &[a, b], Attributes::new()),
+            _ => self.push(Opcode::SlotMul, &[a, b], Attributes::new()),
+        }
+    }
+
+    fn is_public(&self, value: Value) -> bool {
+        let op = self.graph.defining_op(value);
+        op.is_some_and(|op| self.graph.op(op).opcode == Opcode::SlotConstant)
     }
 
     /// a times a public vector.
@@ -310,7 +319,8 @@ impl Vectors {
     }
 
     fn note(&mut self, value: Value, name: &'static str, note: Attribute) {
-        if let Some(op) = self.graph.defining_op(value) {
+        // A public vector is its own note.
+        if let Some(op) = self.graph.defining_op(value).filter(|_| !self.is_public(value)) {
             self.graph.op_mut(op).attributes.insert(name, note);
         }
     }

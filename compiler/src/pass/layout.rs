@@ -1,11 +1,11 @@
 //! Tensors → packed vectors.
 //!
 //! Dimensions that operations tie together are one *axis* ([`axes`]). Axes that never meet in one tensor share a *place*,
-//! a block of bits of the slot number ([`frame`]); an axis longer than its block goes on in further tiles. The place with
-//! the largest stride turns into itself under rotation, so a sum along it leaves the sum at every index for free. A sum
-//! along a faster place is right at index 0 only: the next public factor also masks the rest away, and a spread copies
-//! index 0 to the others when a product needs it there ([`atom`]). Public factors wait until a tensor is needed
-//! ([`form`]).
+//! a block of bits of the slot number ([`frame`]), and so do an axis and a part of it, as `concat` and `slice` make them. An axis
+//! longer than its block goes on in further tiles. The place with the largest stride turns into itself under rotation, so a sum
+//! along it leaves the sum at every index for free. A sum along a faster place is right at index 0 only: the next public factor
+//! also masks the rest away, and a spread copies index 0 to the others when a product needs it there ([`atom`]). Public factors
+//! wait until a tensor is needed ([`form`]).
 //!
 //! Every order of places and every split of the slot bits is lowered, and the fastest is kept.
 //!

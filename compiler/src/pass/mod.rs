@@ -1,8 +1,8 @@
 //! Passes: one file each, each a function from graph to graph.
 //!
-//! Tensor passes, in the order of the pipeline (differentiation, which comes first, is [`crate::grad`]; the range
-//! check [`crate::analysis::range::check`] follows it while the loop is still rolled, so that it speaks of each place
-//! in the source once):
+//! Tensor passes, in the order of the pipeline. [`bias`] comes first: the program is compiled with it and without. Then comes
+//! differentiation, which is [`crate::grad`]; the range check [`crate::analysis::range::check`] follows it while the loop is
+//! still rolled, so that it speaks of each place in the source once.
 //!
 //! 1. [`unroll`]: training loops become `steps` copies of the step, or one copy that runs so often;
 //! 2. [`fold`]: constants, algebra, scalars merged, common subexpressions, dead code;
@@ -23,6 +23,7 @@
 //! 14. [`roll`]: equal steps become a loop again.
 
 pub mod approximate;
+pub mod bias;
 pub mod bootstrap;
 pub mod fold;
 pub mod hoist;

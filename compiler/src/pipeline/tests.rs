@@ -16,6 +16,7 @@ use crate::pass::{lower_ckks, schedule};
 use crate::reference::{Length, Reference};
 use crate::source::Source;
 
+mod biases;
 mod closed;
 mod composites;
 mod devices;

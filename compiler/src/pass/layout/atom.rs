@@ -1,5 +1,6 @@
 //! A tensor as it stands in tiles, and the frame's arithmetic on such tensors.
 
+mod part;
 mod plain;
 mod region;
 mod roll;

@@ -21,6 +21,8 @@ pub struct Axes {
     /// Largest extent in each place.
     pub place_extents: Vec<u32>,
     of: Vec<Vec<Axis>>,
+    /// The first of the axes that share a place because one is a part of the other.
+    kin: Vec<Axis>,
 }
 
 impl Axes {
@@ -48,9 +50,14 @@ impl Axes {
         axes
     }
 
-    /// Greedy colouring, largest axis first, of the graph whose edges join axes that occur in one secret tensor.
+    /// Greedy colouring, largest axis first, of the graph whose edges join axes that occur in one secret tensor. Axes of which
+    /// one is a part of the other count as one.
     fn colour(&mut self, graph: &Graph) -> Result<(), Diagnostic> {
         let count = self.extents.len();
+        let mut extents = vec![0; count];
+        for (axis, &kin) in self.kin.iter().enumerate() {
+            extents[kin] = self.extents[axis].max(extents[kin]);
+        }
         let mut meets = vec![vec![false; count]; count];
         let mut used = vec![false; count];
         for op in graph.walk() {
@@ -73,7 +80,8 @@ impl Axes {
             if op.opcode == Opcode::TensorMatmul {
                 groups.push(self.product(op.operands[0], op.operands[1]));
             }
-            for group in &groups {
+            for group in &mut groups {
+                group.iter_mut().for_each(|axis| *axis = self.kin[*axis]);
                 for (position, &axis) in group.iter().enumerate() {
                     used[axis] = true;
                     if group[..position].contains(&axis) {
@@ -92,7 +100,7 @@ impl Axes {
             }
         }
         let mut order: Vec<Axis> = (0..count).filter(|&axis| used[axis]).collect();
-        order.sort_by_key(|&axis| (std::cmp::Reverse(self.extents[axis]), axis));
+        order.sort_by_key(|&axis| (std::cmp::Reverse(extents[axis]), axis));
         let mut coloured: Vec<Option<usize>> = vec![None; count];
         for axis in order {
             let place = (0..)
@@ -102,9 +110,9 @@ impl Axes {
             if place == self.place_extents.len() {
                 self.place_extents.push(1);
             }
-            self.place_extents[place] = self.place_extents[place].max(self.extents[axis]);
+            self.place_extents[place] = self.place_extents[place].max(extents[axis]);
         }
-        self.place = coloured.into_iter().map(|place| place.unwrap_or(0)).collect();
+        self.place = self.kin.iter().map(|&kin| coloured[kin].unwrap_or(0)).collect();
         Ok(())
     }
 }
@@ -121,6 +129,16 @@ pub fn states(graph: &Graph) -> BTreeMap<String, Value> {
     states
 }
 
+/// The dimensions of a tensor that are longer than one, with their extents.
+pub fn long(graph: &Graph, tensor: Value) -> Vec<(usize, u32)> {
+    let shape = graph
+        .ty(tensor)
+        .as_tensor()
+        .map(|tensor| tensor.shape.iter().copied());
+    let dimensions = shape.into_iter().flatten().enumerate();
+    dimensions.filter(|&(_, extent)| extent > 1).collect()
+}
+
 struct Union {
     /// The first read of each state.
     states: BTreeMap<String, Value>,
@@ -131,6 +149,8 @@ struct Union {
     /// Number of the first dimension of each tensor.
     first: Vec<usize>,
     ranks: Vec<usize>,
+    /// Dimensions of which one is a part of the other.
+    kin: Vec<(usize, usize)>,
 }
 
 impl Union {
@@ -157,6 +177,7 @@ impl Union {
             dimensions: UnionFind::new(ranks.iter().sum()),
             first,
             ranks,
+            kin: Vec::new(),
         }
     }
 
@@ -240,7 +261,26 @@ impl Union {
                 let first = *self.sources.entry(name).or_insert(op.results[0]);
                 self.tails(op.results[0], first);
             }
-            TensorReshape | TensorSlice | TensorConcat | TensorConv1d | TensorConv2d | TensorAvgPool => {}
+            TensorConcat | TensorSlice => {
+                let axis = op.int("axis").unwrap_or(0) as usize;
+                for &part in &op.operands {
+                    for dimension in (0..self.rank(part)).filter(|&dimension| dimension != axis) {
+                        self.join((part, dimension), (op.results[0], dimension));
+                    }
+                    let number = |value: Value| self.first[value.index()] + axis;
+                    self.kin.push((number(part), number(op.results[0])));
+                }
+            }
+            TensorReshape => {
+                // Dimensions of extent one come and go; other shapes have nothing in common.
+                let (from, to) = (long(graph, operand(0)), long(graph, op.results[0]));
+                if from.iter().map(|long| long.1).eq(to.iter().map(|long| long.1)) {
+                    for ((from, _), (to, _)) in from.into_iter().zip(to) {
+                        self.join((operand(0), from), (op.results[0], to));
+                    }
+                }
+            }
+            TensorConv1d | TensorConv2d | TensorAvgPool => {}
             _ => {
                 for &result in &op.results {
                     for &value in &op.operands {
@@ -270,7 +310,17 @@ impl Union {
                 of.push(axis);
             }
         }
+        let mut parts = UnionFind::new(extents.len());
+        for &(part, whole) in &self.kin {
+            let axis = |dimension: usize| number[self.dimensions.find(dimension)];
+            if let (Some(part), Some(whole)) = (axis(part), axis(whole)) {
+                parts.union(part, whole);
+            }
+        }
+        let mut first = vec![None; extents.len()];
+        let kin = (0..extents.len()).map(|axis| *first[parts.find(axis)].get_or_insert(axis));
         Axes {
+            kin: kin.collect(),
             extents,
             place: Vec::new(),
             place_extents: Vec::new(),

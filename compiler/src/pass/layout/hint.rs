@@ -84,7 +84,7 @@ fn wishes(graph: &Graph, states: &BTreeMap<&str, f64>) -> Vec<Option<f64>> {
                 .ty(op.results[0])
                 .as_tensor()
                 .is_some_and(|ty| ty.shape.len() > 1),
-            TensorTranspose | TensorBroadcast => data[op.operands[0].index()],
+            TensorTranspose | TensorBroadcast | TensorConcat => data[op.operands[0].index()],
             _ => false,
         };
         if is_data {

@@ -1,5 +1,6 @@
 //! Tensor operations → operations on packed vectors, in a given frame.
 
+mod part;
 mod polynomial;
 mod port;
 mod state;
@@ -261,6 +262,9 @@ impl Lowering<'_> {
                 self.set_atom(op, coefficient, atom);
             }
             TensorBootstrap => self.bootstrap(op)?,
+            TensorConcat => self.concat(op)?,
+            TensorSlice => self.slice(op)?,
+            TensorReshape => self.reshape(op)?,
             _ => {
                 return Err(unsupported(op, format!("{} of secret values is not compiled yet", short_name(op.opcode)))
                     .remedy("write it with + - *, a product with a vector, sum, mean or a smooth function of one argument"));

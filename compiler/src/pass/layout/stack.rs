@@ -141,7 +141,8 @@ impl<'a> Groups<'a> {
                 .is_some_and(|ty| ty.secrecy == Secrecy::Secret)
         };
         match op.opcode {
-            TensorMatmul => {}
+            // The form changes where a part is taken or added, if anywhere.
+            TensorMatmul | TensorConcat | TensorSlice | TensorReshape => {}
             TensorInput | TensorStream => {
                 let name = op.text("name").unwrap_or_default().to_owned();
                 let first = *self.sources.entry(name).or_insert(op.results[0]);

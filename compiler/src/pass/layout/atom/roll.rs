@@ -72,7 +72,14 @@ impl Packer<'_> {
     }
 
     /// 1 on the elements of a tile whose index in `place` is one of `count` from `first` on.
-    fn stretch(&self, lanes: &[Lane], position: &[u32], place: usize, first: u32, count: u32) -> Contents {
+    pub(super) fn stretch(
+        &self,
+        lanes: &[Lane],
+        position: &[u32],
+        place: usize,
+        first: u32,
+        count: u32,
+    ) -> Contents {
         let frame = self.frame.places[place];
         let mut one = lanes.to_vec();
         one[place] = Lane::First;
@@ -88,7 +95,8 @@ impl Packer<'_> {
             region => {
                 let mut dims = match region {
                     Region::Box(dims) => dims,
-                    _ => Vec::new(),
+                    Region::All(count) => vec![Repeat { count, stride: 1 }],
+                    Region::Slots(_) => Vec::new(),
                 };
                 if count > 1 {
                     dims.insert(

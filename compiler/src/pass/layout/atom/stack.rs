@@ -129,7 +129,8 @@ impl Packer<'_> {
         tile
     }
 
-    fn turned(&mut self, tile: Value, by: i64) -> Value {
+    /// Slot i takes the value of slot i + `by`.
+    pub(super) fn turned(&mut self, tile: Value, by: i64) -> Value {
         if by == 0 {
             tile
         } else {

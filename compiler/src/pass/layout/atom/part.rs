@@ -1,0 +1,93 @@
+//! Parts of an axis: a tensor that goes on in a number, and the part of a tensor that is handed out. Axis and part share a place,
+//! so that elements stay where they are.
+
+use super::super::axes::Axis;
+use super::{Atom, Lane, Packer};
+
+impl Packer<'_> {
+    /// The tensor, which ends where `part` does, with `number` from there to the end of `whole`. Tiles that hold nothing but the
+    /// number are public.
+    pub fn continued(&mut self, atom: &Atom, part: Axis, whole: Axis, number: f64) -> Atom {
+        let place = self.axes.place[whole];
+        let atom = if self.must_clear(atom, part) {
+            self.mask(atom, 1.0)
+        } else {
+            atom.clone()
+        };
+        let lanes = renamed(&atom.lanes, part, whole);
+        let block = self.frame.places[place].block;
+        let tiles = Self::positions(&self.grid(&lanes))
+            .into_iter()
+            .map(|position| {
+                let own = position[place] < self.frame.tiles(self.axes, part);
+                let own = own.then(|| self.tile(&atom, &position));
+                let start = position[place] * block;
+                let end = self.axes.extents[whole].min(start + block);
+                let first = self.axes.extents[part].max(start);
+                if let Some(tile) = own.filter(|_| first >= end) {
+                    return tile;
+                }
+                let rest = self.stretch(&lanes, &position, place, first - start, end - first);
+                let rest = rest.scaled(number);
+                match own {
+                    Some(tile) => self.vectors.add_plain(tile, &rest),
+                    None => self.vectors.constant(&rest),
+                }
+            })
+            .collect();
+        Atom {
+            lanes,
+            clean: true,
+            tiles,
+        }
+    }
+
+    /// The elements of a tensor along `whole` from `start` on, as many as `part` has: from the first one on, or a single one.
+    pub fn part(&mut self, atom: &Atom, whole: Axis, part: Axis, start: u32) -> Option<Atom> {
+        let place = self.axes.place[whole];
+        if atom.lanes[place] != Lane::Along(whole) {
+            return Some(atom.clone());
+        }
+        let stack = atom.lanes.iter().position(|&lane| lane == Lane::Stack(whole));
+        let block = self.frame.places[place].block;
+        let (mut lanes, mut tile, mut turn) = (renamed(&atom.lanes, whole, part), 0, 0);
+        if self.axes.extents[part] == 1 {
+            let blocks = self.stacked(&atom.lanes, whole);
+            tile = start / block / blocks;
+            for (place, index) in [(Some(place), start % block), (stack, start / block % blocks)] {
+                let Some(place) = place else { continue };
+                let frame = self.frame.places[place];
+                turn += i64::from(index * frame.stride);
+                lanes[place] = if frame.block > 1 {
+                    Lane::Partial
+                } else {
+                    Lane::Same
+                };
+            }
+        } else if start > 0 {
+            return None;
+        }
+        let tiles = Self::positions(&self.grid(&lanes))
+            .into_iter()
+            .map(|mut position| {
+                position[place] += tile;
+                let whole = self.tile(atom, &position);
+                self.turned(whole, turn)
+            });
+        Some(Atom {
+            tiles: tiles.collect(),
+            lanes,
+            clean: false,
+        })
+    }
+}
+
+/// The lanes with one axis in the place of another.
+fn renamed(lanes: &[Lane], from: Axis, to: Axis) -> Vec<Lane> {
+    let renamed = lanes.iter().map(|&lane| match lane {
+        Lane::Along(axis) if axis == from => Lane::Along(to),
+        Lane::Stack(axis) if axis == from => Lane::Stack(to),
+        lane => lane,
+    });
+    renamed.collect()
+}
