@@ -340,7 +340,11 @@ fn measure(
             key_bytes: prepared.choice.key_bytes,
             plaintext_bytes: plaintext_bytes(&view),
             peak_memory_bytes: report.peak_memory_bytes,
-            profile: Profile::new(&view, &Target::server(threads as u32), &report.instruction_seconds),
+            profile: Profile::new(
+                &view,
+                &Target::server(threads as u32),
+                &report.instruction_seconds,
+            ),
         })?;
     }
     Ok(())
