@@ -81,3 +81,23 @@ fn a_network_of_two_layers() {
     data.remove("x_val");
     agrees(&text, &options, &data, 12, 0.05);
 }
+
+/// A batch of several ciphertexts, two blocks in each as real and imaginary part.
+#[test]
+fn softmax_regression_with_complex_inputs() {
+    let text = include_str!("../../examples/digits/digits.loom")
+        .replace("batch = 128", "batch = 96")
+        .replace("pixels = 64", "pixels = 12")
+        .replace("classes = 10", "classes = 3")
+        .replace("[256, pixels]", "[5, pixels]");
+    let options = Options {
+        steps_per_epoch: Some(2),
+        precision: 1.0,
+        ..toy(11, 4)
+    };
+    let compiled = compiled(&text, &options);
+    let plan = Plan::parse(&compiled.plan).expect("parses");
+    let x = plan.ports().find(|port| port.name() == "x").expect("a port");
+    assert!(x.layout().is_complex());
+    agrees(&text, &options, &data(192, 12, (0.0, 1.0)), 96, 0.05);
+}

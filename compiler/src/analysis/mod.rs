@@ -6,5 +6,6 @@ pub mod cost;
 pub mod depth;
 pub mod liveness;
 pub mod noise;
+pub mod parts;
 pub mod range;
 pub mod rotation;

@@ -21,6 +21,9 @@
 //! A mask leaves in the slots that it empties nothing but the rounding that follows. Copies of a masked value into its empty
 //! slots (`disjoint` sums) therefore add that rounding, not the error of the value.
 //!
+//! Slots that hold two values as real and imaginary part have the size of both together, as each part of a product takes the errors of
+//! both parts of either factor. What comes from such slots alone is a little overestimated.
+//!
 //! A closed loop is followed round by round ([`rounds`]), each with the errors that the one before it left in the states, and
 //! with what these have in common ([`super::coherence`]). After some rounds the law by which errors grew goes on.
 //!
@@ -94,6 +97,15 @@ impl Estimate {
                 spread: self.spread * factor,
                 ..self
             }
+        }
+    }
+
+    /// Values times i: their sum with real ones is as large as both together.
+    fn turned(self) -> Self {
+        Self {
+            mean: 0.0,
+            spread: self.mean_square(),
+            ..self
         }
     }
 

@@ -24,6 +24,15 @@ fn formulas() {
     assert!((model.key_switch(1) / wanted - 1.0).abs() < 0.01);
 }
 
+/// Two values in one slot are as large as both: a product with them takes the error of the other factor by the size of either.
+#[test]
+fn parts_of_a_slot_have_the_size_of_both() {
+    let (a, b) = (Estimate::exact(0.5, 0.25), Estimate::exact(2.0, 1.0));
+    let turned = b.turned();
+    assert_eq!((turned.mean, turned.mean_square()), (0.0, b.mean_square()));
+    assert_eq!((a.mean, turned.spread), (0.5, 5.0));
+}
+
 #[test]
 fn a_product_adds_the_errors_of_its_factors_by_the_size_of_the_other() {
     let chain = Chain::new(13, 40, 48.0, 1, 50).expect("primes");

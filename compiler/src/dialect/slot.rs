@@ -364,16 +364,19 @@ fn state_tile(port: u32, tile: u32) -> Attributes {
     ])
 }
 
-/// What a program on vectors wrote: (port, tile, slots), in program order.
+/// What a program on vectors wrote: (port, tile, real parts of the slots), in program order.
 pub type Outputs = Vec<(u32, u32, Vec<f64>)>;
 
+/// Real and imaginary part of a slot.
+type Complex = [f64; 2];
+
 /// Runs a program without regions on numbers: the definition of what slot operations mean. `input` gives the slots of a
-/// port's tile, for a stream at a step.
+/// port's tile, for a stream at a step: the real parts, and after them the imaginary ones if there are any.
 pub fn evaluate(graph: &Graph, mut input: impl FnMut(u32, u32, Option<i64>) -> Vec<f64>) -> Outputs {
     use Opcode::*;
-    let mut vectors: BTreeMap<Value, Vec<f64>> = BTreeMap::new();
+    let mut vectors: BTreeMap<Value, Vec<Complex>> = BTreeMap::new();
     let mut outputs = Outputs::new();
-    let mut states: BTreeMap<(u32, u32), Vec<f64>> = BTreeMap::new();
+    let mut states: BTreeMap<(u32, u32), Vec<Complex>> = BTreeMap::new();
     let order = graph.walk();
     let closed = ClosedLoop::find(graph, &order);
     for (position, round) in ClosedLoop::run(closed.as_ref(), order.len()) {
@@ -385,7 +388,19 @@ pub fn evaluate(graph: &Graph, mut input: impl FnMut(u32, u32, Option<i64>) -> V
             )
         };
         let operand = |index: usize| &vectors[&op.operands[index]];
-        let zip = |combine: fn(f64, f64) -> f64| -> Vec<f64> {
+        let slots = op.results.first().map_or(0, |&result| match graph.ty(result) {
+            Type::Vector(ty) => ty.slots as usize,
+            _ => 0,
+        });
+        let complex = |numbers: Vec<f64>| -> Vec<Complex> {
+            let (re, im) = numbers.split_at(slots.min(numbers.len()));
+            let part = |part: &[f64], slot: usize| part.get(slot).copied().unwrap_or(0.0);
+            (0..re.len()).map(|slot| [re[slot], part(im, slot)]).collect()
+        };
+        let each = |change: &dyn Fn(Complex) -> Complex| -> Vec<Complex> {
+            operand(0).iter().map(|&slot| change(slot)).collect()
+        };
+        let zip = |combine: fn(Complex, Complex) -> Complex| -> Vec<Complex> {
             operand(0)
                 .iter()
                 .zip(operand(1))
@@ -401,7 +416,7 @@ pub fn evaluate(graph: &Graph, mut input: impl FnMut(u32, u32, Option<i64>) -> V
             let by = by.rem_euclid(source.len() as i64) as usize;
             (0..source.len()).map(move |slot| source[(slot + by) % source.len()])
         };
-        let result: Vec<f64> = match op.opcode {
+        let result: Vec<Complex> = match op.opcode {
             SlotInput => {
                 let (port, tile) = port_tile();
                 let round = closed
@@ -409,28 +424,31 @@ pub fn evaluate(graph: &Graph, mut input: impl FnMut(u32, u32, Option<i64>) -> V
                     .map(|_| round.into());
                 match states.get(&(port, tile)).filter(|_| op.flag("state")) {
                     Some(state) => state.clone(),
-                    None => input(port, tile, op.int("step").or(round)),
+                    None => complex(input(port, tile, op.int("step").or(round))),
                 }
             }
-            SlotConstant => match graph.ty(op.results[0]) {
-                Type::Vector(ty) => Contents::of(op).expand(ty.slots as usize),
-                _ => Vec::new(),
-            },
-            SlotBootstrap => operand(usize::from(op.flag("second"))).clone(),
-            SlotAdd | SlotAddPlain => zip(|a, b| a + b),
-            SlotSub => zip(|a, b| a - b),
-            SlotMul | SlotMulPlain => zip(|a, b| a * b),
-            SlotNeg => operand(0).iter().map(|a| -a).collect(),
-            SlotMulScalar => operand(0).iter().map(|a| a * scalar()).collect(),
-            SlotAddScalar => operand(0).iter().map(|a| a + scalar()).collect(),
+            SlotConstant => complex(Contents::of(op).expand(slots)),
+            SlotBootstrap => {
+                let refreshed = operand(usize::from(op.flag("second"))).iter();
+                let kept = f64::from(u8::from(op.flag("complex")));
+                refreshed.map(|slot| [slot[0], kept * slot[1]]).collect()
+            }
+            SlotAdd | SlotAddPlain => zip(|a, b| [a[0] + b[0], a[1] + b[1]]),
+            SlotSub => zip(|a, b| [a[0] - b[0], a[1] - b[1]]),
+            SlotMul | SlotMulPlain => zip(|a, b| [a[0] * b[0] - a[1] * b[1], a[0] * b[1] + a[1] * b[0]]),
+            SlotNeg => each(&|a| [-a[0], -a[1]]),
+            SlotMulScalar => each(&|a| [a[0] * scalar(), a[1] * scalar()]),
+            SlotAddScalar => each(&|a| [a[0] + scalar(), a[1]]),
+            SlotConjugate => each(&|a| [a[0], -a[1]]),
+            SlotMulI => each(&|a| [-a[1], a[0]]),
             SlotRotate => rotated(op.int("by").unwrap_or(0)).collect(),
             SlotSumRotations => op
                 .ints("by")
                 .iter()
-                .fold(vec![0.0; operand(0).len()], |sum, &by| {
+                .fold(vec![[0.0; 2]; operand(0).len()], |sum, &by| {
                     sum.into_iter()
                         .zip(rotated(by))
-                        .map(|(sum, term)| sum + term)
+                        .map(|(sum, term)| [sum[0] + term[0], sum[1] + term[1]])
                         .collect()
                 }),
             SlotOutput => {
@@ -438,7 +456,7 @@ pub fn evaluate(graph: &Graph, mut input: impl FnMut(u32, u32, Option<i64>) -> V
                 if op.flag("state") {
                     states.insert((port, tile), operand(0).clone());
                 } else {
-                    outputs.push((port, tile, operand(0).clone()));
+                    outputs.push((port, tile, operand(0).iter().map(|slot| slot[0]).collect()));
                 }
                 continue;
             }

@@ -87,10 +87,16 @@ impl Port {
         matches!(self.kind, PortKind::Input | PortKind::Stream | PortKind::State)
     }
 
-    /// Smallest and largest value of a slot, if the range is known.
+    /// Smallest and largest value of a slot, if the range is known; of complex ones in absolute value.
     pub fn slot_range(&self) -> Option<(f64, f64)> {
         let (low, high) = self.range?;
-        let (low, high) = (low * self.layout.factor, high * self.layout.factor);
+        let size = if self.layout.view().is_complex() {
+            std::f64::consts::SQRT_2
+        } else {
+            1.0
+        };
+        let factor = size * self.layout.factor;
+        let (low, high) = (low * factor, high * factor);
         Some((low.min(high), low.max(high)))
     }
 
@@ -112,16 +118,26 @@ pub struct Packed {
 /// Every frame, and again with stacks where some axis gains by them.
 pub fn frames(graph: &Graph, axes: &Axes, slots: u32) -> Vec<Frame> {
     let frames = Frame::enumerate(axes, slots);
-    let stacked = frames
-        .iter()
-        .filter(|frame| !Stacks::choose(graph, axes, frame).is_empty());
+    let stacked = frames.iter().map(|frame| Frame {
+        stacked: true,
+        ..frame.clone()
+    });
     let stacked: Vec<Frame> = stacked
-        .map(|frame| Frame {
-            stacked: true,
-            ..frame.clone()
-        })
+        .filter(|frame| Stacks::choose(graph, axes, frame).stacks())
         .collect();
     frames.into_iter().chain(stacked).collect()
+}
+
+/// The same frame with inputs paired, once along each place along which some can be.
+pub fn pairings(graph: &Graph, axes: &Axes, frame: &Frame) -> Vec<Frame> {
+    let places = 0..frame.places.len();
+    let paired = places.map(|place| Frame {
+        paired: Some(place),
+        ..frame.clone()
+    });
+    paired
+        .filter(|frame| Stacks::choose(graph, axes, frame).pairs())
+        .collect()
 }
 
 /// Lays out a graph without loops in a given frame.
@@ -138,11 +154,7 @@ pub fn run_within(
     radix: Radix,
     most: f64,
 ) -> Result<Option<Packed>, Diagnostic> {
-    let stacks = if frame.stacked {
-        Stacks::choose(graph, axes, frame)
-    } else {
-        Stacks::none(graph)
-    };
+    let stacks = Stacks::choose(graph, axes, frame);
     let packed = lower::lower(graph, axes, frame, stacks, radix)?;
     Ok(simplify_slots::run(packed.graph, most).map(|graph| Packed {
         graph,

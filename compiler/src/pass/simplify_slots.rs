@@ -30,7 +30,7 @@ pub fn work(graph: &Graph) -> f64 {
 /// The same of one operation, of a kind that is never left out again once it is there.
 fn lasting_work(op: &OpData) -> Option<f64> {
     match op.opcode {
-        Opcode::SlotMul => Some(1.0),
+        Opcode::SlotMul | Opcode::SlotConjugate => Some(1.0),
         Opcode::SlotSumRotations => Some(0.5 + 0.5 * op.ints("by").len() as f64),
         Opcode::SlotMulPlain => Some(0.25),
         _ => None,

@@ -143,7 +143,16 @@ fn at_degree(graph: &Graph, options: &Options, log_n: u32, refreshing: bool) -> 
     }
     let mut compared: Vec<(LayoutAlternative, Frame, Packed)> = Vec::new();
     let mut refusal = None;
-    let frames = promising(graph, &axes, 1 << (log_n - 1))?;
+    let mut frames = promising(graph, &axes, 1 << (log_n - 1))?;
+    // What encrypts for small machines writes real slots alone.
+    if options.word_bits == 64 {
+        let pairings = |(frame, _): &(Frame, Packed)| layout::pairings(graph, &axes, frame);
+        let paired: Vec<Frame> = frames.iter().flat_map(pairings).collect();
+        let layouts = parallel::map(&paired, |frame| layout::run(graph, &axes, frame, FIRST_RADIX));
+        for (frame, packed) in paired.into_iter().zip(layouts) {
+            frames.push((frame, packed?));
+        }
+    }
     let closely = |(frame, plain): &(Frame, Packed)| {
         let packed = refreshed(plain, frame, &space)?;
         let alternative = compare(&packed, frame.describe(&axes), &space);

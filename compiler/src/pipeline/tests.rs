@@ -111,10 +111,10 @@ impl Sources {
             .map(|&(count, (low, high))| data(name, step, count, low, high))
     }
 
-    /// The slots of a tile of a port.
+    /// The numbers of a tile of a port.
     fn tile(&self, port: &Port, tile: u32, step: usize) -> Vec<f64> {
         let values = self.elements(&port.name, step).expect("known");
-        let mut slots = vec![0.0; port.layout.slots as usize];
+        let mut slots = vec![0.0; view(port).numbers()];
         view(port)
             .pack_tile(&values, &port.shape, tile, &mut slots)
             .expect("fits");
@@ -186,7 +186,8 @@ fn run_slots(packed: &Packed) -> slot::Outputs {
     })
 }
 
-/// Runs a plan's instructions on numbers, buffer by buffer: what the executor would do without noise.
+/// Runs a plan's instructions on numbers, buffer by buffer: what the executor would do without noise. A buffer holds the real parts
+/// of the slots, then the imaginary ones.
 fn run_plan(packed: &Packed, plan: &PlanData) -> slot::Outputs {
     let sources = Sources::of(packed);
     let slots = 1usize << (plan.parameters.log_n - 1);
@@ -204,6 +205,20 @@ fn run_plan(packed: &Packed, plan: &PlanData) -> slot::Outputs {
     let zip = |a: &[f64], b: &[f64], combine: fn(f64, f64) -> f64| -> Vec<f64> {
         a.iter().zip(b).map(|(&a, &b)| combine(a, b)).collect()
     };
+    let times = |a: &[f64], b: &[f64]| -> Vec<f64> {
+        let ((a, c), (b, d)) = (a.split_at(slots), b.split_at(slots));
+        let part = |[p, q]: [&[f64]; 2], [r, s]: [&[f64]; 2], sign: f64| -> Vec<f64> {
+            (0..slots)
+                .map(|slot| p[slot] * q[slot] + sign * r[slot] * s[slot])
+                .collect()
+        };
+        [part([a, b], [c, d], -1.0), part([a, d], [c, b], 1.0)].concat()
+    };
+    let both = |mut numbers: Vec<f64>| {
+        numbers.resize(2 * slots, 0.0);
+        numbers
+    };
+    let conjugation = (4 * slots - 1) as u32;
     let mut states: BTreeMap<(u32, u32), Vec<f64>> = BTreeMap::new();
     let mut loops: Vec<(usize, u32)> = Vec::new();
     let mut next = 0;
@@ -218,10 +233,17 @@ fn run_plan(packed: &Packed, plan: &PlanData) -> slot::Outputs {
             let KeyKind::Galois(element) = plan.keys[instruction.b as usize].kind else {
                 panic!("no rotation key")
             };
-            let (source, by) = (get(instruction.a), turns[&element]);
-            (0..slots)
-                .map(|slot| source[(slot + by) % slots])
-                .collect::<Vec<f64>>()
+            let source = get(instruction.a);
+            let (re, im) = source.split_at(slots);
+            if element == conjugation {
+                return [re.to_vec(), im.iter().map(|im| -im).collect()].concat();
+            }
+            let turn = |part: &[f64]| -> Vec<f64> {
+                (0..slots)
+                    .map(|slot| part[(slot + turns[&element]) % slots])
+                    .collect()
+            };
+            [turn(re), turn(im)].concat()
         };
         let onto = |term: Vec<f64>| {
             if instruction.init() {
@@ -252,30 +274,44 @@ fn run_plan(packed: &Packed, plan: &PlanData) -> slot::Outputs {
                 states.insert((instruction.b, u32::from(instruction.aux)), get(instruction.a));
                 continue;
             }
-            Op::Input => sources.tile(&packed.ports[instruction.a as usize], instruction.b, 0),
-            Op::Stream => sources.tile(&packed.ports[instruction.a as usize], instruction.b, step - 1),
+            Op::Input => both(sources.tile(&packed.ports[instruction.a as usize], instruction.b, 0)),
+            Op::Stream => both(sources.tile(&packed.ports[instruction.a as usize], instruction.b, step - 1)),
             Op::Output | Op::Reveal => {
-                outputs.push((instruction.b, u32::from(instruction.aux), get(instruction.a)));
+                let real = get(instruction.a)[..slots].to_vec();
+                outputs.push((instruction.b, u32::from(instruction.aux), real));
                 continue;
             }
             Op::Epoch | Op::Checkpoint => continue,
             Op::Encode => match &plan.constants[instruction.a as usize].kind {
-                ConstantKind::Boxes { value, offset, dims } => Contents::Boxes {
-                    value: *value,
-                    offset: *offset,
-                    dims: dims.clone(),
+                ConstantKind::Boxes { value, offset, dims } => both(
+                    Contents::Boxes {
+                        value: *value,
+                        offset: *offset,
+                        dims: dims.clone(),
+                    }
+                    .expand(slots),
+                ),
+                ConstantKind::Slots { values } => {
+                    both(Contents::Slots(values.as_slice().into()).expand(slots))
                 }
-                .expand(slots),
-                ConstantKind::Slots { values } => Contents::Slots(values.as_slice().into()).expand(slots),
                 ConstantKind::Fourier(_) => panic!("complex constants have no clear form here"),
             },
             Op::Add | Op::AddPlain => zip(&get(instruction.a), &get(instruction.b), |a, b| a + b),
             Op::Sub | Op::SubPlain => zip(&get(instruction.a), &get(instruction.b), |a, b| a - b),
             Op::Neg => get(instruction.a).iter().map(|a| -a).collect(),
-            Op::Mul | Op::MulPlain => zip(&get(instruction.a), &get(instruction.b), |a, b| a * b),
-            Op::Square => get(instruction.a).iter().map(|a| a * a).collect(),
-            Op::MulAcc | Op::MulPlainAcc => onto(zip(&get(instruction.a), &get(instruction.b), |a, b| a * b)),
-            Op::AddScalar => get(instruction.a).iter().map(|a| a + scalar()).collect(),
+            Op::Mul | Op::MulPlain => times(&get(instruction.a), &get(instruction.b)),
+            Op::Square => times(&get(instruction.a), &get(instruction.a)),
+            Op::MulAcc | Op::MulPlainAcc => onto(times(&get(instruction.a), &get(instruction.b))),
+            Op::MulI => {
+                let value = get(instruction.a);
+                let (re, im) = value.split_at(slots);
+                [im.iter().map(|im| -im).collect(), re.to_vec()].concat()
+            }
+            Op::AddScalar => {
+                let mut value = get(instruction.a);
+                value[..slots].iter_mut().for_each(|re| *re += scalar());
+                value
+            }
             Op::MulScalar => get(instruction.a).iter().map(|a| a * scalar()).collect(),
             Op::Rotate => turned(),
             Op::RotateAcc => onto(turned()),
@@ -297,7 +333,11 @@ fn every_frame_of(graph: &Graph, slots: u32, radix: Radix) {
     let axes = Axes::unify(graph).expect("axes");
     let frames = layout::frames(graph, &axes, slots);
     assert!(!frames.is_empty());
-    for frame in frames {
+    let pairings: Vec<Frame> = frames
+        .iter()
+        .flat_map(|frame| layout::pairings(graph, &axes, frame))
+        .collect();
+    for frame in frames.into_iter().chain(pairings) {
         let within = |most: f64| layout::run_within(graph, &axes, &frame, radix, most).expect("laid out");
         let packed = within(f64::INFINITY).expect("any work will do");
         let work = layout::work(&packed.graph);

@@ -263,23 +263,35 @@ fn encrypt_tile(
     rng: &mut ChaCha20Rng,
 ) -> Result<Vec<u64>> {
     let (parameters, level) = (&context.parameters, usize::from(view.level()));
-    let mut slots = secret(parameters.slots());
+    let mut slots = secret(view.layout().numbers());
     view.layout()
         .pack_tile(values, view.shape(), tile, &mut slots)
         .map_err(|error| format!("`{}`: {error}", view.name()))?;
     let mut plaintext = secret(parameters.plaintext_words(level));
     let mut working = secret(scratch::encode_scratch(parameters));
-    encoder
-        .encode_real(
+    let scale = view.scale();
+    match slots.split_at(parameters.slots()) {
+        (re, []) => encoder.encode_real(
             context,
-            &slots,
-            view.scale(),
+            re,
+            scale,
             level,
             Basis::Q,
             &mut plaintext,
             &mut working,
-        )
-        .map_err(failed("encode"))?;
+        ),
+        (re, im) => encoder.encode_complex(
+            context,
+            re,
+            im,
+            scale,
+            level,
+            Basis::Q,
+            &mut plaintext,
+            &mut working,
+        ),
+    }
+    .map_err(failed("encode"))?;
     let mut c0 = vec![0; parameters.plaintext_words(level)];
     let mut working = secret(scratch::encrypt_symmetric_scratch(parameters, level));
     encrypt_symmetric(context, key, &plaintext, level, seed, rng, &mut c0, &mut working)
@@ -331,19 +343,13 @@ fn decrypt_tile(
     let mut plaintext = secret(parameters.plaintext_words(level));
     decrypt(context, key, &ciphertext, level, 1, &mut plaintext).map_err(failed("decrypt"))?;
     let mut working = secret(scratch::decode_scratch(parameters, level));
-    let (mut re, mut im) = (secret(parameters.slots()), secret(parameters.slots()));
+    let mut slots = secret(2 * parameters.slots());
+    let (re, im) = slots.split_at_mut(parameters.slots());
     encoder
-        .decode(
-            context,
-            &plaintext,
-            level,
-            view.scale(),
-            &mut re,
-            &mut im,
-            &mut working,
-        )
+        .decode(context, &plaintext, level, view.scale(), re, im, &mut working)
         .map_err(failed("decode"))?;
-    view.layout()
-        .unpack_tile(&re, view.shape(), tile, values)
+    let layout = view.layout();
+    layout
+        .unpack_tile(&slots[..layout.numbers()], view.shape(), tile, values)
         .map_err(|error| format!("`{}`: {error}", view.name()))
 }

@@ -80,21 +80,14 @@ fn decrypt_tile(
     let mut plaintext = Zeroizing::new(zeroed("plaintext", parameters.plaintext_words(level))?);
     decrypt(context, secret, ciphertext, level, 1, &mut plaintext).map_err(HostError::ckks(of("decrypt")))?;
     let mut working = Zeroizing::new(zeroed("scratch", scratch::decode_scratch(parameters, level))?);
-    let mut re = Zeroizing::new(zeroed("slots", parameters.slots())?);
-    let mut im = Zeroizing::new(zeroed("slots", parameters.slots())?);
+    let mut slots = Zeroizing::new(zeroed("slots", 2 * parameters.slots())?);
+    let (re, im) = slots.split_at_mut(parameters.slots());
     encoder
-        .decode(
-            context,
-            &plaintext,
-            level,
-            port.scale(),
-            &mut re,
-            &mut im,
-            &mut working,
-        )
+        .decode(context, &plaintext, level, port.scale(), re, im, &mut working)
         .map_err(HostError::ckks(of("decode")))?;
-    port.layout()
-        .unpack_tile(&re, port.shape(), tile, values)
+    let layout = port.layout();
+    layout
+        .unpack_tile(&slots[..layout.numbers()], port.shape(), tile, values)
         .map_err(|error| HostError::data(port.name(), format!("tile {tile}"), error.to_string()))?;
     Ok(())
 }

@@ -299,7 +299,7 @@ fn encrypt(
         let of = |what: &str| format!("{what} tile {tile} of `{}`", view.name());
         let level = usize::from(level);
         let parameters = &context.parameters;
-        let mut slots = Zeroizing::new(zeroed("slots", parameters.slots())?);
+        let mut slots = Zeroizing::new(zeroed("slots", view.layout().numbers())?);
         let batch = &values[batch as usize * batches.values..][..batches.values];
         view.layout()
             .pack_tile(batch, view.shape(), tile, &mut slots)
@@ -311,17 +311,14 @@ fn encrypt(
         }
         let mut plaintext = Zeroizing::new(zeroed("plaintext", parameters.plaintext_words(level))?);
         let mut encoding = Zeroizing::new(zeroed("encoder scratch", scratch::encode_scratch(parameters))?);
-        encoder
-            .encode_real(
-                &context,
-                &slots,
-                view.scale(),
-                level,
-                Basis::Q,
-                &mut plaintext,
-                &mut encoding,
-            )
-            .map_err(HostError::ckks(of("encode")))?;
+        let (scale, scratch) = (view.scale(), &mut encoding[..]);
+        match slots.split_at(parameters.slots()) {
+            (re, []) => encoder.encode_real(&context, re, scale, level, Basis::Q, &mut plaintext, scratch),
+            (re, im) => {
+                encoder.encode_complex(&context, re, im, scale, level, Basis::Q, &mut plaintext, scratch)
+            }
+        }
+        .map_err(HostError::ckks(of("encode")))?;
         let mut c0 = zeroed("ciphertext", parameters.plaintext_words(level))?;
         let mut working = zeroed("scratch", scratch::encrypt_symmetric_scratch(parameters, level))?;
         encrypt_symmetric(

@@ -29,9 +29,9 @@ impl<'s> Narrow<'s> {
         })
     }
 
-    /// Whether a port's values fit the signed words that small machines encode in.
+    /// Whether a port's values are real and fit the signed words that small machines encode in.
     pub(crate) fn takes(&self, view: &PortView<'_>) -> bool {
-        encoding(view).holds(bound(view))
+        !view.layout().is_complex() && encoding(view).holds(bound(view))
     }
 
     /// The record of a ciphertext.

@@ -5,6 +5,8 @@ mod common;
 use cipherloom_ckks::Context;
 use cipherloom_ckks::encrypt::expand_c1;
 use cipherloom_host::*;
+use cipherloom_plan::Op;
+use cipherloom_plan::data::*;
 use cipherloom_ring::pack::{pack, packed_bytes};
 use common::*;
 
@@ -253,4 +255,49 @@ fn whole_records(plan: &cipherloom_plan::Plan<'_>, file: &[u8]) -> Vec<u8> {
     }
     let seal = blake3::hash(&[&header[..], &table].concat());
     [&header[..], &contents.concat(), &table, seal.as_bytes()].concat()
+}
+
+/// Rows 0 and 1 as real parts of the slots of one ciphertext, rows 2 and 3 as imaginary ones: in and out again.
+#[test]
+fn imaginary_parts_hold_values_too() {
+    let mut data = plan_data("complex");
+    let rows = LayoutDim {
+        block: 2,
+        slot_stride: 128,
+        stack: 2,
+        stack_stride: data.ports[0].layout.slots,
+        tile_stride: 0,
+    };
+    let mut port = data.ports[0].clone();
+    port.layout.tiles = 1;
+    port.layout.dims[0] = rows;
+    let (level, buffer) = (port.level, data.buffers[0]);
+    data.ports = [("in", PortKind::Input), ("out", PortKind::Output)]
+        .map(|(name, kind)| Port {
+            name: name.into(),
+            kind,
+            ..port.clone()
+        })
+        .into();
+    let op = |op, b| Instruction {
+        op,
+        level,
+        aux: 0,
+        dst: 0,
+        a: 0,
+        b,
+    };
+    data.parameters.steps = 0;
+    data.instructions = vec![op(Op::Input, 0), op(Op::Output, 1)];
+    (data.keys, data.scalars, data.buffers) = (vec![], vec![], vec![buffer]);
+    let plan = PlanFile::from_bytes(data.encode().unwrap()).unwrap();
+
+    let given = [("in".to_owned(), tensor(&[BATCH, COLUMNS], 7))].into();
+    let secret = generate_seed().unwrap();
+    let keys = generate_evaluation_keys(&plan, &secret, &mut Silent).unwrap();
+    let inputs = encrypt_inputs(&plan, &secret, &given, &mut Silent).unwrap();
+    let (outputs, _) = run(&plan, &keys, &inputs, RUN, &mut Silent).unwrap();
+    let found = decrypt_outputs(&plan, &secret, &outputs).unwrap();
+    let pairs = found["out"].values.iter().zip(&given["in"].values);
+    pairs.for_each(|(found, given)| assert!((found - given).abs() < BOUND, "{found} for {given}"));
 }

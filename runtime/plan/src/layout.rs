@@ -8,7 +8,8 @@ use crate::model::{LayoutDim, MAX_RANK, MAX_REPEATS, Repeat};
 ///
 /// The value at index (i_0, i_1, …), of blocks b_d = i_d / block_d, stands in tile Σ (b_d / stack_d)·tile_stride_d at slot
 /// Σ (i_d % block_d)·slot_stride_d + (b_d % stack_d)·stack_stride_d and at every slot that the repeats lead to from there.
-/// All other slots are 0.
+/// All other slots are 0. Slots are numbered twice: s < N/2 is the real part of slot s, N/2 + s its imaginary part, which only a
+/// stack with a stride of N/2 leads to.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LayoutView {
     slots: u32,
@@ -35,9 +36,9 @@ pub enum LayoutError {
         /// Values given.
         found: usize,
     },
-    /// The slots are not N/2.
+    /// The slots are not N/2, or N where imaginary parts hold values too.
     Slots {
-        /// N/2.
+        /// How many it takes.
         expected: usize,
         /// Slots given.
         found: usize,
@@ -96,6 +97,18 @@ impl LayoutView {
         self.slots
     }
 
+    /// Whether imaginary parts hold values too.
+    pub fn is_complex(&self) -> bool {
+        self.dims
+            .iter()
+            .any(|dim| dim.stack > 1 && dim.stack_stride == self.slots)
+    }
+
+    /// Real numbers that a tile holds: N/2, or N with the imaginary parts, which follow the real ones.
+    pub fn numbers(&self) -> usize {
+        self.slots as usize * if self.is_complex() { 2 } else { 1 }
+    }
+
     /// Number of tiles.
     pub fn tiles(&self) -> u32 {
         self.tiles
@@ -117,7 +130,7 @@ impl LayoutView {
     }
 
     /// Whether a tensor of this shape fits: every value, with its repeats, in a slot and tile that exist, and no more
-    /// values in a tile than slots, nor blocks than tiles.
+    /// values in a tile than it holds numbers, nor blocks than tiles.
     pub fn fits(&self, shape: &[u32]) -> bool {
         let (mut last_slot, mut last_tile, mut per_tile, mut blocks) = (0_u64, 0_u64, 1_u64, 1_u64);
         for (&extent, dim) in shape.iter().zip(&self.dims) {
@@ -141,10 +154,10 @@ impl LayoutView {
             last_slot = last_slot.saturating_add(u64::from(repeat.count - 1) * u64::from(repeat.stride));
             per_tile = per_tile.saturating_mul(u64::from(repeat.count));
         }
-        let (slots, tiles) = (u64::from(self.slots), u64::from(self.tiles));
+        let (numbers, tiles) = (self.numbers() as u64, u64::from(self.tiles));
         shape.len() == self.dims.len()
-            && last_slot < slots
-            && per_tile <= slots
+            && last_slot < numbers
+            && per_tile <= numbers
             && last_tile < tiles
             && blocks <= tiles
     }
@@ -168,7 +181,7 @@ impl LayoutView {
         walk_blocks(shape, &self.dims, tile, 0, 0, &mut visit);
     }
 
-    /// Writes the part of a tensor that stands in `tile`, times the factor, to `out` (N/2 slots), 0 elsewhere.
+    /// Writes the part of a tensor that stands in `tile`, times the factor, to `out` ([`Self::numbers`]), 0 elsewhere.
     ///
     /// # Errors
     /// [`LayoutError`] when the shape, the number of values, the tile or the length of `out` is not the layout's.
@@ -192,8 +205,8 @@ impl LayoutView {
         Ok(())
     }
 
-    /// Reads the part of a tensor that stands in `tile` from its slots (N/2), divided by the factor; other values are kept.
-    /// The first of repeated slots is read.
+    /// Reads the part of a tensor that stands in `tile` from its slots ([`Self::numbers`]), divided by the factor; other values are
+    /// kept. The first of repeated slots is read.
     ///
     /// # Errors
     /// [`LayoutError`] when the shape, the number of values, the tile or the number of slots is not the layout's.
@@ -232,9 +245,9 @@ impl LayoutView {
                 found: values,
             });
         }
-        if slots != self.slots as usize {
+        if slots != self.numbers() {
             return Err(LayoutError::Slots {
-                expected: self.slots as usize,
+                expected: self.numbers(),
                 found: slots,
             });
         }

@@ -69,7 +69,7 @@ pub struct LayoutDim {
     pub slot_stride: u32,
     /// How many consecutive blocks share a tile; at least 1.
     pub stack: u32,
-    /// Slots between neighbouring blocks of a tile.
+    /// Slots between neighbouring blocks of a tile; N/2 from the real to the imaginary part.
     pub stack_stride: u32,
     /// Tiles between neighbouring stacks of blocks.
     pub tile_stride: u32,

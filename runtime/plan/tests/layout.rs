@@ -29,6 +29,58 @@ fn a_matrix_in_two_by_three_tiles() {
     assert_eq!(slots[..8], [7.0, 0.0, 0.0, 0.0, 9.5, 0.0, 0.0, 0.0]);
 }
 
+/// Blocks of 2 of the rows of a 5 × 2 matrix, two to a tile: the second is the imaginary part.
+fn pairs(stack: u32, stack_stride: u32) -> LayoutView {
+    let rows = LayoutDim {
+        block: 2,
+        slot_stride: 2,
+        stack,
+        stack_stride,
+        tile_stride: 1,
+    };
+    LayoutView::new(8, 2, 1.0, [rows, dim(2, 1, 0)], [Repeat { count: 2, stride: 4 }])
+}
+
+#[test]
+fn two_blocks_as_real_and_imaginary_part() {
+    let layout = pairs(2, 8);
+    assert!(layout.is_complex() && layout.fits(&[5, 2]));
+    assert_eq!(layout.numbers(), 16);
+    let values: Vec<f64> = (1..=10).map(f64::from).collect();
+    let (mut tile, mut back) = ([f64::NAN; 16], [0.0; 10]);
+    layout.pack_tile(&values, &[5, 2], 0, &mut tile).unwrap();
+    let (re, im) = ([1.0, 2.0, 3.0, 4.0], [5.0, 6.0, 7.0, 8.0]);
+    assert_eq!(tile, [re, re, im, im].concat()[..]);
+    layout.unpack_tile(&tile, &[5, 2], 0, &mut back).unwrap();
+    // The last block has no other beside it.
+    layout.pack_tile(&values, &[5, 2], 1, &mut tile).unwrap();
+    let (re, zero) = ([9.0, 10.0, 0.0, 0.0], [0.0; 4]);
+    assert_eq!(tile, [re, re, zero, zero].concat()[..]);
+    layout.unpack_tile(&tile, &[5, 2], 1, &mut back).unwrap();
+    assert_eq!(back[..], values);
+}
+
+#[test]
+fn imaginary_parts_are_two_blocks_one_vector_apart() {
+    // Real slots alone are not enough for a tile.
+    let few = LayoutError::Slots {
+        expected: 16,
+        found: 8,
+    };
+    assert_eq!(
+        pairs(2, 8).pack_tile(&[0.0; 10], &[5, 2], 0, &mut [0.0; 8]),
+        Err(few)
+    );
+    // A third part, and strides that lead beside the imaginary parts.
+    for (stack, stride) in [(3, 8), (2, 4), (2, 7), (2, 9), (2, 16)] {
+        assert!(
+            !pairs(stack, stride).fits(&[5, 2]),
+            "{stack} blocks, {stride} apart"
+        );
+    }
+    assert!(!pairs(2, 7).is_complex() && !pairs(1, 8).is_complex());
+}
+
 #[test]
 fn a_scalar_on_every_slot() {
     let layout = LayoutView::new(8, 1, 1.0, [], [Repeat { count: 8, stride: 1 }]);

@@ -143,6 +143,20 @@ fn records_that_break_a_rule() {
         rule_of(|d| d.ports[1].layout.dims[0].block = 2),
         (Section::Ports, 1)
     );
+    // Imaginary parts that lie beyond the slots: a third block, and copies of the second.
+    let paired = |block, stack, repeat| {
+        move |d: &mut PlanData| {
+            let layout = &mut d.ports[1].layout;
+            layout.dims[0].block = block;
+            (layout.dims[0].stack, layout.dims[0].stack_stride) = (stack, layout.slots);
+            layout.repeats[0].stride = repeat;
+        }
+    };
+    let mut fitting = common::plan();
+    paired(2, 2, 64)(&mut fitting);
+    assert!(Plan::parse(&fitting.encode().unwrap()).is_ok());
+    assert_eq!(rule_of(paired(1, 4, 64)), (Section::Ports, 1));
+    assert_eq!(rule_of(paired(2, 2, 128)), (Section::Ports, 1));
     assert_eq!(
         rule_of(|d| d.ports[1].layout.repeats[0].count = 0),
         (Section::Ports, 1)
@@ -444,8 +458,9 @@ fn read_everything(bytes: &[u8]) -> bool {
     for port in plan.ports() {
         let mut values = vec![0.0; port.values().min(1 << 16)];
         let layout = port.layout();
-        let _ = layout.unpack_tile(&slots, port.shape(), 0, &mut values);
-        let _ = layout.pack_tile(&values, port.shape(), 0, &mut slots);
+        let mut tile = vec![0.0; layout.numbers()];
+        let _ = layout.unpack_tile(&tile, port.shape(), 0, &mut values);
+        let _ = layout.pack_tile(&values, port.shape(), 0, &mut tile);
     }
     let _ = plan.memory();
     let _ = plan.span(0);

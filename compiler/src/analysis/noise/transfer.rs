@@ -129,6 +129,11 @@ impl NoiseModel<'_> {
             }
             CkksAdd | CkksAddPlain => plus(of(0), of(1)),
             CkksSub => plus(of(0), of(1).sized(-1.0)),
+            // Values that are imaginary have no mean among those that are real.
+            CkksMulI => Estimate {
+                inside: Inside::default(),
+                ..of(0).turned()
+            },
             CkksNeg => Estimate {
                 inside: Inside::default(),
                 ..of(0).sized(-1.0)

@@ -1,5 +1,6 @@
 //! A tensor as it stands in tiles, and the frame's arithmetic on such tensors.
 
+mod pair;
 mod part;
 mod plain;
 mod region;
@@ -16,6 +17,8 @@ pub use region::Region;
 /// How a tensor uses one place of the frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Lane {
+    /// Its index along this axis, within a block; the next block is the imaginary part of the slots.
+    Paired(Axis),
     /// Its index along this axis, within a block.
     Along(Axis),
     /// The number of a block of this axis, which lies along its own place: blocks that would be tiles share one.
@@ -31,7 +34,15 @@ pub enum Lane {
 impl Lane {
     /// Whether values differ along the place.
     pub fn varies(self) -> bool {
-        matches!(self, Self::Along(_) | Self::Stack(_))
+        matches!(self, Self::Paired(_) | Self::Along(_) | Self::Stack(_))
+    }
+
+    /// The axis whose index within a block it is.
+    pub fn axis(self) -> Option<Axis> {
+        match self {
+            Self::Paired(axis) | Self::Along(axis) => Some(axis),
+            _ => None,
+        }
     }
 }
 
@@ -74,18 +85,21 @@ impl Packer<'_> {
     pub fn grid(&self, lanes: &[Lane]) -> Vec<u32> {
         lanes
             .iter()
-            .map(|lane| match *lane {
-                Lane::Along(axis) => self
+            .map(|lane| match lane.axis() {
+                Some(axis) => self
                     .frame
                     .tiles(self.axes, axis)
                     .div_ceil(self.stacked(lanes, axis)),
-                _ => 1,
+                None => 1,
             })
             .collect()
     }
 
     /// Most blocks of an axis that share a tile.
     pub fn stacked(&self, lanes: &[Lane], axis: Axis) -> u32 {
+        if lanes.contains(&Lane::Paired(axis)) {
+            return 2;
+        }
         let place = lanes.iter().position(|&lane| lane == Lane::Stack(axis));
         place.map_or(1, |place| self.frame.places[place].block)
     }
@@ -303,7 +317,7 @@ impl Packer<'_> {
 
     /// Whether slots beyond the extent of an axis have to be cleared before a sum along it.
     pub fn must_clear(&self, atom: &Atom, axis: Axis) -> bool {
-        let own = [Lane::Along(axis), Lane::Stack(axis)];
+        let own = [Lane::Paired(axis), Lane::Along(axis), Lane::Stack(axis)];
         !atom.clean && own.iter().any(|&lane| self.pads(&atom.lanes, lane))
     }
 
@@ -327,11 +341,10 @@ impl Packer<'_> {
     /// Sum along an axis.
     pub fn sum(&mut self, atom: &Atom, axis: Axis) -> Atom {
         let place = self.axes.place[axis];
-        if atom.lanes[place] != Lane::Along(axis) {
+        if atom.lanes[place].axis() != Some(axis) {
             // The tensor does not vary along the axis.
             return self.scale(atom, f64::from(self.axes.extents[axis]));
         }
-        let own = [Lane::Along(axis), Lane::Stack(axis)];
         let atom = if self.must_clear(atom, axis) {
             self.mask(atom, 1.0)
         } else {
@@ -357,7 +370,7 @@ impl Packer<'_> {
                 total.unwrap_or(atom.tiles[0])
             })
             .collect();
-        let stack = atom.lanes.iter().position(|&lane| lane == own[1]);
+        let stack = atom.lanes.iter().position(|&lane| lane == Lane::Stack(axis));
         let summed = [(place, self.axes.extents[axis])].into_iter();
         for (place, extent) in summed.chain(stack.map(|stack| (stack, blocks))) {
             let frame = self.frame.places[place];

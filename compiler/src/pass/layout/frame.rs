@@ -24,6 +24,8 @@ pub struct Frame {
     pub places: Vec<Place>,
     /// Whether blocks of an axis share a tile where that is worth while.
     pub stacked: bool,
+    /// The place along which inputs of products of matrices have two blocks in a tile, as real and imaginary part.
+    pub paired: Option<usize>,
 }
 
 impl Frame {
@@ -65,6 +67,7 @@ impl Frame {
                     period: stride,
                     places,
                     stacked: false,
+                    paired: None,
                 };
                 if !frames.contains(&frame) {
                     frames.push(frame);
@@ -105,7 +108,11 @@ impl Frame {
             .into_iter()
             .map(|place| format!("{} of {}", self.places[place].block, axes.place_extents[place]))
             .collect();
-        parts.join(" × ") + if self.stacked { ", stacked" } else { "" }
+        let stacked = if self.stacked { ", stacked" } else { "" };
+        let paired = self
+            .paired
+            .map(|place| format!(", {} paired", axes.place_extents[place]));
+        parts.join(" × ") + stacked + &paired.unwrap_or_default()
     }
 }
 

@@ -134,7 +134,12 @@ impl Lowering<'_> {
     /// Notes the range of a tensor on its tiles, for the noise analysis.
     fn bound(&mut self, value: Value, coefficient: f64, atom: &Atom) {
         if let Some((low, high)) = self.tensor_type(value).range {
-            let bound = low.abs().max(high.abs()) / coefficient.abs();
+            let size = if atom.is_paired() {
+                std::f64::consts::SQRT_2
+            } else {
+                1.0
+            };
+            let bound = size * low.abs().max(high.abs()) / coefficient.abs();
             if bound.is_finite() {
                 atom.tiles
                     .iter()
@@ -330,13 +335,20 @@ impl Lowering<'_> {
                 if contracted.is_none() {
                     return self.times_public(op, index, &public);
                 }
-                let (coefficient, atom) = self.factor(op.operands[index], contracted.is_some())?;
+                let (coefficient, atom) = self.factor(op.operands[index], None)?;
                 let dims = self.dims(op.operands[1 - index]);
                 (coefficient, self.packer.mul_public(&atom, &public, &dims))
             }
             _ => {
-                let is_matrix = contracted.is_some();
-                let ((x, a), (y, b)) = (self.factor(a, is_matrix)?, self.factor(b, is_matrix)?);
+                let ((x, a), (y, b)) = match contracted {
+                    Some(axis) => {
+                        let paired =
+                            |other: Value| self.stacks.paired(other).filter(|&paired| paired == axis);
+                        let (beside_a, beside_b) = (paired(b), paired(a));
+                        (self.factor(a, beside_a)?, self.factor(b, beside_b)?)
+                    }
+                    None => (self.made(a)?, self.made(b)?),
+                };
                 (x * y, self.packer.mul(&a, &b))
             }
         };
@@ -346,6 +358,10 @@ impl Lowering<'_> {
         };
         let mut sum = self.packer.sum(&product, axis);
         let mut coefficient = coefficient;
+        if product.is_paired() {
+            // Paired inputs are encrypted halved: their real parts come out doubled.
+            coefficient *= 0.5;
+        }
         let stacks = self.stacks.of(op.results[0]).to_vec();
         for (axis, place) in stacks {
             // The masks that stacking takes multiply by the factor that is wished for.
@@ -353,18 +369,30 @@ impl Lowering<'_> {
             sum = self.packer.stack(&sum, axis, place, ratio(coefficient, wanted));
             coefficient = wanted;
         }
+        if product.is_paired() {
+            sum = self.packer.parts(&sum);
+        }
         self.set_atom(op, coefficient, sum);
         Ok(())
     }
 
-    /// A factor of a product: its coefficient, and its atom with one block in a tile if the product is one of matrices.
-    fn factor(&mut self, value: Value, is_matrix: bool) -> Result<(f64, Atom), Diagnostic> {
+    /// A tensor's coefficient and atom.
+    fn made(&mut self, value: Value) -> Result<(f64, Atom), Diagnostic> {
         let (coefficient, atom) = self.materialise(value)?;
-        let mut atom = self.atoms[atom].clone();
-        if is_matrix {
-            for &(axis, _) in self.stacks.of(value) {
-                atom = self.packer.unstack(&atom, axis);
-            }
+        Ok((coefficient, self.atoms[atom].clone()))
+    }
+
+    /// A factor of a product of matrices: its coefficient, and its atom with one block in a tile, or two of the axis along which
+    /// it is summed with a `paired` factor.
+    fn factor(&mut self, value: Value, paired: Option<Axis>) -> Result<(f64, Atom), Diagnostic> {
+        let (coefficient, mut atom) = self.made(value)?;
+        for &(axis, _) in self.stacks.of(value) {
+            atom = self.packer.unstack(&atom, axis, paired == Some(axis));
+        }
+        if let Some(axis) = paired
+            && !atom.is_paired()
+        {
+            atom = self.packer.pair(&atom, axis);
         }
         Ok((coefficient, atom))
     }
@@ -373,7 +401,11 @@ impl Lowering<'_> {
     fn whole(&self, value: Value) -> Vec<Lane> {
         let mut lanes = vec![Lane::Same; self.packer.frame.places.len()];
         for axis in self.dims(value) {
-            lanes[self.packer.axes.place[axis]] = Lane::Along(axis);
+            lanes[self.packer.axes.place[axis]] = if self.stacks.paired(value) == Some(axis) {
+                Lane::Paired(axis)
+            } else {
+                Lane::Along(axis)
+            };
         }
         for &(axis, place) in self.stacks.of(value) {
             lanes[place] = Lane::Stack(axis);

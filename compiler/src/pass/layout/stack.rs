@@ -4,6 +4,9 @@
 //! Tensors that are combined element by element, or that are one port or state at different times, keep one form. It is worth
 //! stacking an axis where such a group holds a polynomial, a bootstrap or a state; products of matrices want one block a tile,
 //! so the form changes there and only there. A place that no tensor of the group uses holds the number of the block.
+//!
+//! Inputs that are factors of products of matrices alone can have two blocks in a tile without any place: as real and imaginary
+//! part ([`super::atom`]).
 
 use std::collections::BTreeMap;
 
@@ -14,28 +17,40 @@ use super::frame::Frame;
 use crate::dialect::tensor::{permutation, reduced_axes};
 use crate::ir::{Graph, OpData, Opcode, Secrecy, Value};
 
-/// The stacked axes of every tensor, each with the place that holds the numbers of its blocks.
+/// The stacked axes of every tensor, each with the place that holds the numbers of its blocks, and the paired one.
 pub struct Stacks {
     of: Vec<Vec<(Axis, usize)>>,
+    paired: Vec<Option<Axis>>,
 }
 
 impl Stacks {
-    /// No axis is stacked.
-    pub fn none(graph: &Graph) -> Self {
-        Self {
-            of: vec![Vec::new(); graph.value_count()],
-        }
-    }
-
-    /// Stacks every axis of which a group gains by it.
+    /// Stacks every axis of which a group gains by it, and pairs inputs along one place, if the frame does.
     pub fn choose(graph: &Graph, axes: &Axes, frame: &Frame) -> Self {
+        let mut stacks = Self {
+            of: vec![Vec::new(); graph.value_count()],
+            paired: vec![None; graph.value_count()],
+        };
+        if !frame.stacked && frame.paired.is_none() {
+            return stacks;
+        }
         let mut groups = Groups::new(graph, axes);
         for op in graph.walk() {
             groups.op(graph, graph.op(op));
         }
-        let mut stacks = Self::none(graph);
+        let factors = factors(graph);
         for group in groups.collect() {
-            stacks.group(graph, axes, frame, &group);
+            if frame.stacked {
+                stacks.group(graph, axes, frame, &group);
+            }
+            let (axis, group) = group;
+            if frame.paired == Some(axes.place[axis])
+                && frame.tiles(axes, axis) > 1
+                && group.iter().all(|value| factors[value.index()])
+            {
+                group
+                    .iter()
+                    .for_each(|value| stacks.paired[value.index()] = Some(axis));
+            }
         }
         stacks
     }
@@ -45,9 +60,19 @@ impl Stacks {
         &self.of[value.index()]
     }
 
-    /// Whether nothing is stacked.
-    pub fn is_empty(&self) -> bool {
-        self.of.iter().all(Vec::is_empty)
+    /// The axis along which the blocks of an input are paired.
+    pub fn paired(&self, value: Value) -> Option<Axis> {
+        self.paired[value.index()]
+    }
+
+    /// Whether something is stacked.
+    pub fn stacks(&self) -> bool {
+        self.of.iter().any(|stacks| !stacks.is_empty())
+    }
+
+    /// Whether something is paired.
+    pub fn pairs(&self) -> bool {
+        self.paired.iter().any(Option::is_some)
     }
 
     /// `group` are the tensors that keep one form along an axis.
@@ -86,6 +111,45 @@ fn gains(graph: &Graph, value: Value) -> bool {
             TensorBootstrap | TensorPoly | TensorPolynomial | TensorState
         )
     })
+}
+
+/// Which tensors are secret inputs, or transposes of them, that nothing but products of matrices with what is computed reads.
+fn factors(graph: &Graph) -> Vec<bool> {
+    use Opcode::{TensorInput, TensorMatmul, TensorStream, TensorTranspose};
+    let mut factors = vec![false; graph.value_count()];
+    for op in graph.walk().into_iter().map(|op| graph.op(op)) {
+        let is_input = match op.opcode {
+            TensorInput | TensorStream => true,
+            TensorTranspose => factors[op.operands[0].index()],
+            _ => false,
+        };
+        if let (true, &[result]) = (is_input, op.results.as_slice()) {
+            factors[result.index()] = is_secret(graph, result);
+        }
+    }
+    for op in graph.walk().into_iter().map(|op| graph.op(op)) {
+        let is_factor = match op.opcode {
+            TensorTranspose => true,
+            TensorMatmul => {
+                let secret = op.operands.iter().all(|&operand| is_secret(graph, operand));
+                secret && !op.operands.iter().all(|operand| factors[operand.index()])
+            }
+            _ => false,
+        };
+        if !is_factor {
+            op.operands
+                .iter()
+                .for_each(|operand| factors[operand.index()] = false);
+        }
+    }
+    factors
+}
+
+fn is_secret(graph: &Graph, value: Value) -> bool {
+    graph
+        .ty(value)
+        .as_tensor()
+        .is_some_and(|ty| ty.secrecy == Secrecy::Secret)
 }
 
 /// Dimensions of tensors that keep one form.
@@ -134,12 +198,7 @@ impl<'a> Groups<'a> {
 
     fn op(&mut self, graph: &Graph, op: &OpData) {
         use Opcode::*;
-        let is_secret = |value: &Value| {
-            graph
-                .ty(*value)
-                .as_tensor()
-                .is_some_and(|ty| ty.secrecy == Secrecy::Secret)
-        };
+        let is_secret = |value: &Value| is_secret(graph, *value);
         match op.opcode {
             // The form changes where a part is taken or added, if anywhere.
             TensorMatmul | TensorConcat | TensorSlice | TensorReshape => {}

@@ -23,6 +23,7 @@ mod setting;
 mod solve;
 
 use crate::analysis::bounds;
+use crate::analysis::parts::{self, Part};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::ir::Graph;
 use crate::pass::layout::Packed;
@@ -57,9 +58,15 @@ pub fn needed(graph: &Graph, setting: &Setting) -> bool {
 pub fn run(packed: &Packed, period: u32, setting: &Setting) -> Result<Placement, Diagnostic> {
     let ports: Vec<Option<f64>> = packed.ports.iter().map(|port| port.bound()).collect();
     let bounds = bounds::derive(&packed.graph, &ports);
-    let reduced = reduce(&packed.graph, &bounds, setting, false);
+    let complex: Vec<bool> = packed
+        .ports
+        .iter()
+        .map(|port| port.layout.view().is_complex())
+        .collect();
+    let parts = parts::derive(&packed.graph, &complex);
+    let reduced = reduce(&packed.graph, &bounds, &parts, setting, false);
     let Some(solution) = solve::solve(&reduced.problem) else {
-        return Err(refuse(&packed.graph, &bounds, setting));
+        return Err(refuse(&packed.graph, &bounds, &parts, setting));
     };
     let mut refreshed = vec![false; packed.graph.value_count()];
     for &node in &solution.refreshed {
@@ -87,8 +94,8 @@ pub fn run(packed: &Packed, period: u32, setting: &Setting) -> Result<Placement,
 }
 
 /// Why there is no solution: what would have to be refreshed has no bound, or nothing would help.
-fn refuse(graph: &Graph, bounds: &[Option<f64>], setting: &Setting) -> Diagnostic {
-    let reduced = reduce(graph, bounds, setting, true);
+fn refuse(graph: &Graph, bounds: &[Option<f64>], parts: &[Part], setting: &Setting) -> Diagnostic {
+    let reduced = reduce(graph, bounds, parts, setting, true);
     let solution = solve::solve(&reduced.problem);
     let unbounded = solution.iter().flat_map(|solution| {
         let values = solution.refreshed.iter().flat_map(|&node| &reduced.members[node]);

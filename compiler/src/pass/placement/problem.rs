@@ -10,6 +10,7 @@ use std::hash::{Hash, Hasher};
 
 use super::Setting;
 use super::solve::{Node, Problem};
+use crate::analysis::parts::Part;
 use crate::dialect::slot::takes_level;
 use crate::ir::{ClosedLoop, Graph, Opcode, Value};
 use crate::pass::levels::is_secret;
@@ -47,10 +48,21 @@ enum Reader {
     Many,
 }
 
-/// Reduces a program; with `any`, values without a bound can be refreshed too.
-pub fn reduce(graph: &Graph, bounds: &[Option<f64>], setting: &Setting, any: bool) -> Reduced {
+/// Reduces a program; with `any`, values without a bound can be refreshed too. Only real ones ever can.
+pub fn reduce(
+    graph: &Graph,
+    bounds: &[Option<f64>],
+    parts: &[Part],
+    setting: &Setting,
+    any: bool,
+) -> Reduced {
     let mut states: Vec<i64> = Vec::new();
-    let drafts = absorb(drafts(graph, bounds, setting, any, &mut states));
+    let can_be_refreshed: Vec<bool> = bounds
+        .iter()
+        .zip(parts)
+        .map(|(bound, &part)| part == Part::Real && (any || bound.is_some()))
+        .collect();
+    let drafts = absorb(drafts(graph, &can_be_refreshed, setting, &mut states));
     let classes = classes(&drafts);
     // Classes in the order of their first members, which is an order of the program.
     let mut nodes: Vec<Node> = Vec::new();
@@ -89,13 +101,7 @@ pub fn reduce(graph: &Graph, bounds: &[Option<f64>], setting: &Setting, any: boo
     }
 }
 
-fn drafts(
-    graph: &Graph,
-    bounds: &[Option<f64>],
-    setting: &Setting,
-    any: bool,
-    states: &mut Vec<i64>,
-) -> Vec<Draft> {
+fn drafts(graph: &Graph, can_be_refreshed: &[bool], setting: &Setting, states: &mut Vec<i64>) -> Vec<Draft> {
     let order = graph.walk();
     let closed = ClosedLoop::find(graph, &order);
     let mut drafts: Vec<Draft> = Vec::new();
@@ -128,8 +134,7 @@ fn drafts(
         }
         let times = f64::from(ClosedLoop::times(closed.as_ref(), position));
         let renewed = op.opcode == Opcode::SlotBootstrap;
-        let bound = bounds[result.index()];
-        let refresh = (any || bound.is_some()) && !renewed && !is_input;
+        let refresh = can_be_refreshed[result.index()] && !renewed && !is_input;
         let price = setting.bootstrap
             * if op.attributes.contains_key("bound") {
                 1.0

@@ -85,3 +85,45 @@ fn stacks_make_softmax_cheaper() {
     }
     assert!(best > 4.0, "{best}");
 }
+
+/// Of two blocks in a tile the products with the tile are one, and there are half as many tiles to encrypt.
+#[test]
+fn pairs_halve_products_of_matrices() {
+    let graph = graph_with(&head(32, 16, 4, "sgd(rate: 1)"), 1, true);
+    let axes = Axes::unify(&graph).expect("axes");
+    let mut pairs = 0;
+    for frame in layout::frames(&graph, &axes, 256) {
+        let laid = |frame: &Frame| {
+            let packed = layout::run(&graph, &axes, frame, RADIX).expect("laid out");
+            let port = packed
+                .ports
+                .iter()
+                .position(|port| port.name == "x")
+                .expect("a port");
+            let is_x = |&value: &crate::ir::Value| {
+                let input = packed.graph.defining_op(value).map(|op| packed.graph.op(op));
+                input.is_some_and(|op| op.int("port") == Some(port as i64))
+            };
+            let ops = packed.graph.walk().into_iter().map(|op| packed.graph.op(op));
+            let products = ops
+                .filter(|op| op.opcode == crate::ir::Opcode::SlotMul && op.operands.iter().any(is_x))
+                .count();
+            let x = &packed.ports[port];
+            (products, x.layout.tiles, view(x).is_complex())
+        };
+        let (products, tiles, complex) = laid(&frame);
+        assert!(!complex);
+        for paired in layout::pairings(&graph, &axes, &frame) {
+            let (fewer, half, complex) = laid(&paired);
+            let even = tiles.is_multiple_of(2);
+            assert!(complex && half <= tiles && fewer <= products);
+            assert!(
+                !even || (2 * half, 2 * fewer) == (tiles, products),
+                "{}",
+                paired.describe(&axes)
+            );
+            pairs += 1;
+        }
+    }
+    assert!(pairs > 10, "{pairs}");
+}

@@ -47,7 +47,7 @@ impl Packer<'_> {
     pub(super) fn pads(&self, lanes: &[Lane], lane: Lane) -> bool {
         lanes.contains(&lane)
             && match lane {
-                Lane::Along(axis) => self.frame.padding(self.axes, axis) > 0,
+                Lane::Paired(axis) | Lane::Along(axis) => self.frame.padding(self.axes, axis) > 0,
                 Lane::Stack(axis) => !self
                     .frame
                     .tiles(self.axes, axis)
@@ -80,7 +80,7 @@ impl Packer<'_> {
         (self.frame.tiles(self.axes, axis) - tile * most).min(most)
     }
 
-    /// The element that each slot of a tile's period holds, told as its index along each axis of `lanes`, in their order;
+    /// The element that each slot of a tile's period holds as its real part, told as its index along each axis of `lanes`, in their order;
     /// `None` if it holds none.
     pub(super) fn elements<T>(
         &self,
@@ -119,7 +119,7 @@ impl Packer<'_> {
     fn rules(&self, lanes: &[Lane], position: &[u32]) -> Vec<Rule> {
         let digit = |place: usize| Digit::of_place(&self.frame.places[place]);
         let rule = |(place, (&lane, &tile)): (usize, (&Lane, &u32))| match lane {
-            Lane::Along(axis) => {
+            Lane::Paired(axis) | Lane::Along(axis) => {
                 let stack = lanes.iter().position(|&other| other == Lane::Stack(axis));
                 let block = self.frame.places[place].block;
                 Some(Rule::Index {
@@ -135,14 +135,14 @@ impl Packer<'_> {
         lanes.iter().zip(position).enumerate().filter_map(rule).collect()
     }
 
-    /// The slots of a tile that hold elements.
+    /// The slots of a tile that hold elements. Where blocks are paired the imaginary parts hold no more.
     pub fn region(&self, lanes: &[Lane], position: &[u32]) -> Region {
         let mut full = true;
         let mut dims = Vec::new();
         for (place, (&lane, &tile)) in lanes.iter().zip(position).enumerate() {
             let frame = self.frame.places[place];
             let count = match lane {
-                Lane::Along(axis) => {
+                Lane::Paired(axis) | Lane::Along(axis) => {
                     let first = tile * self.stacked(lanes, axis) * frame.block;
                     let left = self.axes.extents[axis] - first;
                     // Blocks that share a tile are all full, or else there is one block, or no box.

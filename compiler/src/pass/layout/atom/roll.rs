@@ -14,7 +14,7 @@ impl Packer<'_> {
         if atom.lanes[place] != Lane::Along(axis) || by == 0 {
             return atom.clone();
         }
-        let atom = &self.unstack(atom, axis);
+        let atom = &self.unstack(atom, axis, false);
         let (extent, frame) = (self.axes.extents[axis], self.frame.places[place]);
         let block = frame.block;
         if extent == block && self.frame.is_cyclic(place) {

@@ -1,7 +1,8 @@
 //! Blocks of an axis that share a tile: what is computed element by element then costs one ciphertext instead of many.
 //!
 //! A place that a tensor does not use holds the number of the block. Where the tensor is the same at every index of that place,
-//! as a cyclic sum leaves it, a mask for each block is all that stacking takes; elsewhere blocks are turned to their index.
+//! as a cyclic sum leaves it, a mask for each block is all that stacking takes; elsewhere blocks are turned to their index. Blocks
+//! that are paired come out as the real parts of what is stacked, and blocks are paired before they are spread.
 
 use super::super::axes::Axis;
 use super::super::frame::bits;
@@ -13,12 +14,14 @@ impl Packer<'_> {
     pub fn stack(&mut self, atom: &Atom, axis: Axis, place: usize, factor: f64) -> Atom {
         let stride = self.frame.places[place].stride;
         let own = self.axes.place[axis];
+        let paired = atom.lanes[own] == Lane::Paired(axis);
         // As it stands with one block in a tile.
         let single: Vec<Lane> = atom
             .lanes
             .iter()
             .enumerate()
             .map(|(at, &lane)| match lane {
+                _ if at == own => Lane::Along(axis),
                 Lane::Partial => Lane::First,
                 _ if at == place => Lane::First,
                 lane => lane,
@@ -33,10 +36,11 @@ impl Packer<'_> {
             .map(|mut position| {
                 let first = position[own] * most;
                 let last = (first + most).min(self.frame.tiles(self.axes, axis));
-                let mut sum: Option<Value> = None;
+                let mut sums: [Option<Value>; 2] = [None; 2];
                 for block in first..last {
-                    position[own] = block;
+                    position[own] = if paired { block / 2 } else { block };
                     let tile = self.tile(atom, &position);
+                    position[own] = block;
                     let offset = (block - first) * stride;
                     let moved = if is_ready {
                         self.turned(tile, -i64::from(offset))
@@ -48,12 +52,16 @@ impl Packer<'_> {
                         let masked = self.vectors.mul_plain(tile, &mask);
                         self.turned(masked, -i64::from(offset))
                     };
-                    sum = Some(match sum {
+                    let sum = &mut sums[usize::from(paired && block % 2 == 1)];
+                    *sum = Some(match *sum {
                         Some(sum) => self.vectors.add(sum, moved),
                         None => moved,
                     });
                 }
-                sum.unwrap_or(atom.tiles[0])
+                match sums {
+                    [Some(even), Some(odd)] => self.minus_i(even, odd),
+                    [sum, _] => sum.unwrap_or(atom.tiles[0]),
+                }
             })
             .collect();
         Atom {
@@ -63,8 +71,9 @@ impl Packer<'_> {
         }
     }
 
-    /// The tensor with a tile for each block of an axis, the same at every index of the place that held their numbers.
-    pub fn unstack(&mut self, atom: &Atom, axis: Axis) -> Atom {
+    /// The tensor with a tile for each block of an axis, or for each pair of them, the same at every index of the place that held
+    /// their numbers.
+    pub fn unstack(&mut self, atom: &Atom, axis: Axis, paired: bool) -> Atom {
         let Some(place) = atom.lanes.iter().position(|&lane| lane == Lane::Stack(axis)) else {
             return atom.clone();
         };
@@ -87,15 +96,26 @@ impl Packer<'_> {
                     .region(&single, &position)
                     .contents(1.0, index * frame.stride);
                 let masked = self.vectors.mul_plain(tile, &mask);
-                self.spread_from(masked, place, index)
+                // The blocks of a pair are spread from one index; all are the same where a spread turns round.
+                let turns = paired && index % 2 == 1 && !self.frame.is_cyclic(place);
+                self.turned(masked, if turns { i64::from(frame.stride) } else { 0 })
             })
             .collect();
-        single[place] = Lane::Same;
-        Atom {
+        let mut atom = Atom {
             lanes: single,
             clean: true,
             tiles,
+        };
+        if paired {
+            atom = self.pair(&atom, axis);
         }
+        let positions = Self::positions(&self.grid(&atom.lanes));
+        let share = self.stacked(&atom.lanes, axis);
+        for (tile, position) in atom.tiles.iter_mut().zip(positions) {
+            *tile = self.spread_from(*tile, place, position[own] * share % frame.block);
+        }
+        atom.lanes[place] = Lane::Same;
+        atom
     }
 
     /// A vector that holds values at one index of a place alone, copied to all of its indices: bit by bit, each towards the

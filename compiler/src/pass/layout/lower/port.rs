@@ -22,7 +22,13 @@ impl Lowering<'_> {
             PortKind::Input
         };
         let lanes = self.whole(value);
-        let layout = self.layout(&dims, &lanes, 1.0 / hint, true);
+        // The sum of a product with its conjugate doubles it.
+        let half = if self.stacks.paired(value).is_some() {
+            0.5
+        } else {
+            1.0
+        };
+        let layout = self.layout(&dims, &lanes, half / hint, true);
         let port = match self
             .ports
             .iter()
@@ -64,14 +70,18 @@ impl Lowering<'_> {
         let tile_stride = |place: usize| grid[place + 1..].iter().product::<u32>();
         let shown = |axis: Axis| {
             let place = self.packer.axes.place[axis];
-            if lanes[place] == Lane::Along(axis) {
+            if lanes[place].axis() == Some(axis) {
                 let stack = lanes.iter().position(|&lane| lane == Lane::Stack(axis));
-                let stack = stack.map(|stack| frame.places[stack]);
+                let stack_stride = match lanes[place] {
+                    // From the real to the imaginary parts.
+                    Lane::Paired(_) => frame.slots,
+                    _ => stack.map_or(0, |stack| frame.places[stack].stride),
+                };
                 LayoutDim {
                     block: frame.places[place].block,
                     slot_stride: frame.places[place].stride,
-                    stack: stack.map_or(1, |stack| stack.block),
-                    stack_stride: stack.map_or(0, |stack| stack.stride),
+                    stack: self.packer.stacked(lanes, axis),
+                    stack_stride,
                     tile_stride: tile_stride(place),
                 }
             } else {
