@@ -52,7 +52,29 @@ impl Stacks {
                     .for_each(|value| stacks.paired[value.index()] = Some(axis));
             }
         }
+        if !stacks.agree(graph, axes, frame) {
+            stacks.paired.fill(None);
+        }
         stacks
+    }
+
+    /// Whether inputs and what goes on in a number are paired along one place, the number not in tiles of its own in both parts of
+    /// another axis' pair.
+    fn agree(&self, graph: &Graph, axes: &Axes, frame: &Frame) -> bool {
+        let ops = graph.walk().into_iter().map(|op| graph.op(op));
+        let mut continued = ops.filter(|op| op.opcode == Opcode::TensorConcat);
+        continued.all(|op| {
+            let [part, whole] = [op.operands[0], op.results[0]];
+            match (self.paired(part), self.paired(whole)) {
+                (None, None) => true,
+                (Some(a), Some(b)) => {
+                    let along = op.int("axis").unwrap_or(0) as usize;
+                    let tiles = |value: Value| frame.tiles(axes, axes.of(value)[along]);
+                    axes.place[a] == axes.place[b] && (a != b || tiles(part) == tiles(whole))
+                }
+                _ => false,
+            }
+        })
     }
 
     /// The stacked axes of a tensor.
@@ -113,14 +135,16 @@ fn gains(graph: &Graph, value: Value) -> bool {
     })
 }
 
-/// Which tensors are secret inputs, or transposes of them, that nothing but products of matrices with what is computed reads.
+/// Which tensors are secret inputs, or transposes of them, or go on in a number behind them, that nothing but products of matrices
+/// with what is computed reads.
 fn factors(graph: &Graph) -> Vec<bool> {
-    use Opcode::{TensorInput, TensorMatmul, TensorStream, TensorTranspose};
+    use Opcode::{TensorConcat, TensorInput, TensorMatmul, TensorStream, TensorTranspose};
     let mut factors = vec![false; graph.value_count()];
     for op in graph.walk().into_iter().map(|op| graph.op(op)) {
         let is_input = match op.opcode {
             TensorInput | TensorStream => true,
             TensorTranspose => factors[op.operands[0].index()],
+            TensorConcat => factors[op.operands[0].index()] && !is_secret(graph, op.operands[1]),
             _ => false,
         };
         if let (true, &[result]) = (is_input, op.results.as_slice()) {
@@ -130,6 +154,7 @@ fn factors(graph: &Graph) -> Vec<bool> {
     for op in graph.walk().into_iter().map(|op| graph.op(op)) {
         let is_factor = match op.opcode {
             TensorTranspose => true,
+            TensorConcat => factors[op.results[0].index()],
             TensorMatmul => {
                 let secret = op.operands.iter().all(|&operand| is_secret(graph, operand));
                 secret && !op.operands.iter().all(|operand| factors[operand.index()])

@@ -3,10 +3,11 @@
 
 use super::super::axes::Axis;
 use super::{Atom, Lane, Packer};
+use crate::dialect::slot::Contents;
 
 impl Packer<'_> {
     /// The tensor, which ends where `part` does, with `number` from there to the end of `whole`. Tiles that hold nothing but the
-    /// number are public.
+    /// number are public, which is why it may be no part of both real and imaginary parts there.
     pub fn continued(&mut self, atom: &Atom, part: Axis, whole: Axis, number: f64) -> Atom {
         let place = self.axes.place[whole];
         let atom = if self.must_clear(atom, part) {
@@ -15,24 +16,41 @@ impl Packer<'_> {
             atom.clone()
         };
         let lanes = renamed(&atom.lanes, part, whole);
-        let block = self.frame.places[place].block;
+        let (block, blocks) = (self.frame.places[place].block, self.stacked(&lanes, whole));
+        let own_tiles = self.grid(&atom.lanes)[place];
         let tiles = Self::positions(&self.grid(&lanes))
             .into_iter()
             .map(|position| {
-                let own = position[place] < self.frame.tiles(self.axes, part);
-                let own = own.then(|| self.tile(&atom, &position));
-                let start = position[place] * block;
-                let end = self.axes.extents[whole].min(start + block);
-                let first = self.axes.extents[part].max(start);
-                if let Some(tile) = own.filter(|_| first >= end) {
-                    return tile;
+                // What goes on in one of the blocks that share the tile.
+                let rest = |half: u32| {
+                    let start = (position[place] * blocks + half) * block;
+                    let end = self.axes.extents[whole].min(start + block);
+                    let first = self.axes.extents[part].max(start);
+                    let rest =
+                        || self.stretch(&lanes, &position, place, first - start, end.saturating_sub(first));
+                    (first < end).then(|| rest().scaled(number))
+                };
+                let real = rest(0);
+                let imaginary = match atom.is_paired() {
+                    true => rest(blocks - 1),
+                    false => None,
+                };
+                let own = (position[place] < own_tiles).then(|| self.tile(&atom, &position));
+                let mut tile = match (own, real) {
+                    (Some(tile), Some(real)) => self.vectors.add_plain(tile, &real),
+                    (Some(tile), None) => tile,
+                    (None, real) => {
+                        return self
+                            .vectors
+                            .constant(&real.unwrap_or(Contents::Slots([0.0].into())));
+                    }
+                };
+                if let Some(imaginary) = imaginary {
+                    let turned = self.vectors.mul_i(tile, -1);
+                    let sum = self.vectors.add_plain(turned, &imaginary);
+                    tile = self.vectors.mul_i(sum, 1);
                 }
-                let rest = self.stretch(&lanes, &position, place, first - start, end - first);
-                let rest = rest.scaled(number);
-                match own {
-                    Some(tile) => self.vectors.add_plain(tile, &rest),
-                    None => self.vectors.constant(&rest),
-                }
+                tile
             })
             .collect();
         Atom {
@@ -86,6 +104,7 @@ impl Packer<'_> {
 fn renamed(lanes: &[Lane], from: Axis, to: Axis) -> Vec<Lane> {
     let renamed = lanes.iter().map(|&lane| match lane {
         Lane::Along(axis) if axis == from => Lane::Along(to),
+        Lane::Paired(axis) if axis == from => Lane::Paired(to),
         Lane::Stack(axis) if axis == from => Lane::Stack(to),
         lane => lane,
     });

@@ -1,6 +1,5 @@
 //! Tensors that go on in a public number, and parts of tensors.
 
-use super::super::atom::Lane;
 use super::super::axes::{Axis, long};
 use super::{Known, Lowering, unsupported};
 use crate::diagnostic::Diagnostic;
@@ -14,8 +13,8 @@ impl Lowering<'_> {
             return Err(unsupported(op, "`concat` of secret tensors"));
         };
         let (part, whole) = (self.axis(op, first)?, self.axis(op, op.results[0])?);
-        let (coefficient, atom) = self.factor(first, true)?;
-        if atom.lanes[self.packer.axes.place[part]] != Lane::Along(part) {
+        let (coefficient, atom) = self.factor(first, None)?;
+        if atom.lanes[self.packer.axes.place[part]].axis() != Some(part) {
             return Err(unsupported(
                 op,
                 "`concat` of a tensor that is the same along the axis",
