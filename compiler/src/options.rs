@@ -13,6 +13,9 @@ pub struct TensorData {
     pub values: Vec<f64>,
 }
 
+/// Memory of a server where nothing else is said, never that of the machine which compiles.
+const SERVER_MEMORY_BYTES: u64 = 20 << 30;
+
 /// Options of a compilation. The same source and options give the same plan bytes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Options {
@@ -35,6 +38,10 @@ pub struct Options {
     pub log_scale: Option<u32>,
     /// Largest predicted error of an output that is accepted, absolute.
     pub precision: f64,
+    /// Memory of the server that runs the plan: keys, arena, tables and encrypted inputs should fit it.
+    pub memory_bytes: u64,
+    /// Most bytes of switching keys, expanded; `None` grants them what memory leaves.
+    pub key_bytes: Option<u64>,
     /// Width of a machine word of the target, in bits: 32 or 64.
     pub word_bits: u32,
     /// The machine that time is predicted for.
@@ -53,6 +60,8 @@ impl Default for Options {
             log_n: None,
             log_scale: None,
             precision: 1e-4,
+            memory_bytes: SERVER_MEMORY_BYTES,
+            key_bytes: None,
             word_bits: 64,
             target: Target::default(),
         }

@@ -3,15 +3,15 @@
 mod backend;
 mod fit;
 mod joint;
+mod room;
 pub mod study;
 
 use crate::analysis::range::{self, RangeNote};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
-use crate::emit::Claims;
 use crate::grad;
 use crate::ir::{Graph, print};
 use crate::options::Options;
-use crate::params::search::{Choice, KEY_BUDGET_BYTES};
+use crate::params::search::Choice;
 use crate::pass::approximate::{self, Use};
 use crate::pass::placement::Refreshed;
 use crate::pass::{bias, fold, unroll};
@@ -20,10 +20,6 @@ use crate::source::Source;
 
 pub use backend::{LayoutAlternative, Lowered};
 
-/// An arena above this is remarked upon.
-const ARENA_REMARK_BYTES: u64 = 16_000_000_000;
-/// Encoded constants of a closed loop may stay in so much memory.
-const RESIDENT_BYTES: u64 = 6_000_000_000;
 /// Most steps that are tried when their number is left to the compiler.
 const MOST_STEPS: u32 = 64;
 
@@ -104,68 +100,53 @@ fn compile_freely(
     let exact = grad::differentiate(graph)?;
     let mut assumptions = range::check(&exact)?;
     assumptions.retain(|note| !note.proven);
-    let (approximated, approximations, lowered) = best_form(graph, &exact, options)?;
-    let Lowered {
-        packed,
-        mut choice,
-        alternatives,
-        refreshed,
-    } = lowered;
-    let resident = RESIDENT_BYTES * 8 / u64::from(options.word_bits);
-    let toy = choice.security_bits == 0;
-    let claims = Claims {
-        word_bits: options.word_bits,
-        toy,
-        steps: backend::steps(&approximated),
-    };
-    let (data, plan) = backend::finish(&packed, &mut choice, claims, resident)?;
-    let arena_words = data
-        .buffers
-        .iter()
-        .map(cipherloom_plan::Buffer::end)
-        .max()
-        .unwrap_or(0);
-    remark(
-        &choice,
-        arena_words * u64::from(options.word_bits) / 8,
-        options,
-        &mut warnings,
-    );
+    let lower = |options: &Options| best_form(graph, &exact, options);
+    let room::Made {
+        form,
+        ckks,
+        claims,
+        plan,
+    } = room::within(options, lower, &mut warnings)?;
+    remark(&form.lowered.choice, options, &mut warnings);
     Ok(Compiled {
         plan,
         source_graph: graph.clone(),
         exact,
-        approximated,
-        slot: packed.graph,
-        ckks: choice.ckks,
-        approximations,
+        approximated: form.approximated,
+        slot: form.lowered.packed.graph,
+        ckks,
+        approximations: form.approximations,
         assumptions,
-        layouts: alternatives,
-        refreshed,
+        layouts: form.lowered.alternatives,
+        refreshed: form.lowered.refreshed,
         steps: claims.steps,
         warnings,
     })
 }
 
-/// The better of two forms of a program, lowered: as it is written, or with biases joined to their matrices. More steps are better
-/// where their number is left to the compiler; then what is precise, and what is fast.
-fn best_form(
-    graph: &Graph,
-    exact: &Graph,
-    options: &Options,
-) -> Result<(Graph, Vec<Use>, Lowered), Diagnostics> {
+/// A program without loops, lowered.
+struct Form {
+    approximated: Graph,
+    /// Functions and the polynomials that stand for them.
+    approximations: Vec<Use>,
+    lowered: Lowered,
+}
+
+/// The better of two forms of a program: as it is written, or with biases joined to their matrices. More steps are better where
+/// their number is left to the compiler; then what is precise, what has keys as small as they should be, and what is fast.
+fn best_form(graph: &Graph, exact: &Graph, options: &Options) -> Result<Form, Diagnostics> {
     let lower = |exact: &Graph| {
         let (steps, known) = choose_steps(exact, options)?;
         carry(exact, steps, known, options)
     };
-    let plain = lower(exact);
     let joined = bias::run(graph).and_then(|joined| lower(&grad::differentiate(&joined).ok()?).ok());
-    let key = |(graph, _, lowered): &(Graph, Vec<Use>, Lowered)| {
-        let choice = &lowered.choice;
-        let steps = std::cmp::Reverse(backend::steps(graph));
-        (steps, !choice.is_precise, choice.cost.seconds)
+    let key = |form: &Form| {
+        let choice = &form.lowered.choice;
+        let steps = std::cmp::Reverse(backend::steps(&form.approximated));
+        let has_large_keys = choice.key_bytes > backend::most_key_bytes(options);
+        (steps, !choice.is_precise, has_large_keys, choice.cost.seconds)
     };
-    match (plain, joined) {
+    match (lower(exact), joined) {
         (Ok(plain), Some(joined)) if key(&joined) < key(&plain) => Ok(joined),
         (Err(_), Some(joined)) => Ok(joined),
         (plain, _) => plain,
@@ -179,11 +160,15 @@ fn carry(
     steps: u32,
     known: Option<(u32, Lowered)>,
     options: &Options,
-) -> Result<(Graph, Vec<Use>, Lowered), Diagnostics> {
+) -> Result<Form, Diagnostics> {
     let attempt = |closed: bool, refreshing: bool, known: Option<(u32, Lowered)>| {
-        let (graph, uses) = flatten(exact, steps, closed, options)?;
-        let lowered = backend::lower(&graph, options, refreshing, known)?;
-        Ok((graph, uses, lowered))
+        let (approximated, approximations) = flatten(exact, steps, closed, options)?;
+        let lowered = backend::lower(&approximated, options, refreshing, known)?;
+        Ok(Form {
+            approximated,
+            approximations,
+            lowered,
+        })
     };
     if is_closed(exact, options) {
         return attempt(true, true, None);
@@ -328,7 +313,10 @@ fn choose_steps(exact: &Graph, options: &Options) -> Result<(u32, Option<(u32, L
     }
     while steps > 1 {
         match backend::lower(&flatten(exact, steps, false, &options)?.0, &options, false, None) {
-            Ok(lowered) if lowered.choice.is_precise && lowered.choice.key_bytes <= KEY_BUDGET_BYTES => {
+            Ok(lowered)
+                if lowered.choice.is_precise
+                    && lowered.choice.key_bytes <= backend::most_key_bytes(&options) =>
+            {
                 return Ok((steps, Some((log_n, lowered))));
             }
             Ok(_) => {}
@@ -367,8 +355,7 @@ fn explain_depth(
     refusal.into()
 }
 
-fn remark(choice: &Choice, arena_bytes: u64, options: &Options, warnings: &mut Diagnostics) {
-    let gigabytes = |bytes: u64| bytes as f64 / 1e9;
+fn remark(choice: &Choice, options: &Options, warnings: &mut Diagnostics) {
     if !choice.is_precise {
         let error = choice.errors.iter().copied().fold(0.0, f64::max);
         let message = if error.is_finite() {
@@ -383,28 +370,6 @@ fn remark(choice: &Choice, arena_bytes: u64, options: &Options, warnings: &mut D
         warnings.push(
             Diagnostic::new(Code::Precision, message)
                 .remedy("train fewer steps, or accept it with --precision"),
-        );
-    }
-    if choice.key_bytes > KEY_BUDGET_BYTES {
-        warnings.push(
-            Diagnostic::new(
-                Code::Keys,
-                format!(
-                    "{} switching keys take {:.1} GB",
-                    choice.keys.len(),
-                    gigabytes(choice.key_bytes)
-                ),
-            )
-            .remedy("train fewer steps in one plan"),
-        );
-    }
-    if arena_bytes > ARENA_REMARK_BYTES {
-        warnings.push(
-            Diagnostic::new(
-                Code::MemoryLarge,
-                format!("a run takes {:.1} GB beside its keys", gigabytes(arena_bytes)),
-            )
-            .remedy("a smaller batch"),
         );
     }
 }

@@ -52,6 +52,9 @@ pub struct PlanOptions {
     /// Largest predicted error of an output that is accepted
     #[arg(long, value_name = "ERROR", default_value_t = Options::default().precision, value_parser = positive)]
     precision: f64,
+    /// Memory of the server that will run the plan: the fastest plan is made whose keys, arena and inputs fit it [default: 20GiB]
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    memory: Option<u64>,
     /// The machine that will run the plan: its times, and the memory that a microcontroller has
     #[arg(long, value_name = "MACHINE", default_value = "server-avx512", value_parser = PossibleValuesParser::new(Target::names()))]
     target: String,
@@ -141,8 +144,10 @@ impl PlanOptions {
                 }
             };
         let target = self.target(threads)?;
+        let defaults = self.graph.options()?;
         Ok(Options {
             steps,
+            memory_bytes: self.memory.unwrap_or(defaults.memory_bytes),
             steps_per_epoch: self.steps_per_epoch,
             log_n: self.log_n,
             log_scale: self.log_scale,
@@ -150,7 +155,7 @@ impl PlanOptions {
             word_bits: self.word_bits.unwrap_or(target.word_bits()),
             insecure_toy: self.insecure_toy,
             target,
-            ..self.graph.options()?
+            ..defaults
         })
     }
 }
@@ -232,9 +237,48 @@ fn assignment(text: &str) -> std::result::Result<(String, f64), String> {
     Ok((name.trim().to_owned(), value))
 }
 
+/// Units of memory by their names, with their bytes.
+const UNITS: [(&str, u64); 5] = [
+    ("GiB", 1 << 30),
+    ("MiB", 1 << 20),
+    ("GB", 1_000_000_000),
+    ("MB", 1_000_000),
+    ("", 1),
+];
+
+/// A size of memory in bytes, as in `16GiB`.
+fn size(text: &str) -> std::result::Result<u64, String> {
+    let parts = UNITS
+        .iter()
+        .find_map(|&(unit, bytes)| Some((text.strip_suffix(unit)?, bytes)));
+    let size = parts.and_then(|(number, bytes)| Some(number.trim().parse::<f64>().ok()? * bytes as f64));
+    match size {
+        Some(size) if size >= 1.0 && size.is_finite() => Ok(size as u64),
+        _ => Err("write a size, for example 16GiB".to_owned()),
+    }
+}
+
 fn positive(text: &str) -> std::result::Result<f64, String> {
     match text.parse() {
         Ok(value) if value > 0.0 => Ok(value),
         _ => Err("write a positive number, for example 1e-4".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::size;
+
+    #[test]
+    fn sizes_have_units() {
+        assert_eq!(size("20GiB"), Ok(20 << 30));
+        assert_eq!(size("1.5 GB"), Ok(1_500_000_000));
+        assert_eq!(size("640MiB"), Ok(640 << 20));
+        assert_eq!(size("4096"), Ok(4096));
+        assert!(
+            ["", "GiB", "0", "-1GB", "many"]
+                .iter()
+                .all(|text| size(text).is_err())
+        );
     }
 }

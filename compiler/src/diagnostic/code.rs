@@ -80,8 +80,6 @@ codes! {
     RangeLeft = "W-RANGE", Warning;
     /// Outputs less precise than one might expect.
     Precision = "W-PRECISION", Warning;
-    /// Evaluation keys that are large.
-    Keys = "W-KEYS", Warning;
     /// Memory that is large.
     MemoryLarge = "W-MEMORY", Warning;
     /// Something that has no effect.

@@ -93,14 +93,11 @@ fn paragraph(code: Code) -> &'static str {
              values. It is an estimate from the declared ranges, three deviations wide; narrower ranges make \
              it smaller. A larger scale (`--log-scale`) costs a longer modulus chain."
         }
-        Code::Keys => {
-            "The evaluation keys of this plan are large: each rotation has its own key, capped at the \
-             highest level where it is used. Fewer distinct rotations follow from smaller or power-of-two \
-             dimensions."
-        }
         Code::MemoryLarge => {
-            "The plan will run, but its peak memory is large for common machines. The memory report lists \
-             the values that are live at the peak. Smaller batches reduce it most."
+            "A run takes more memory than the server is said to have (`--memory`): no plan was found whose \
+             switching keys, arena, tables and inputs fit it, and this is the smallest. The message says what \
+             takes how much, the memory report which values are live at the peak. Smaller batches and fewer \
+             steps reduce the arena; fewer distinct rotations, as of power-of-two dimensions, the keys."
         }
         Code::Unused => {
             "Something is declared but has no effect on what leaves the graph. It costs nothing in the \

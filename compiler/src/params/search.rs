@@ -16,8 +16,6 @@ use crate::pass::placement::Setting;
 use crate::pass::{bootstrap, levels};
 use crate::target::Target;
 
-/// Switching keys should not take more than this, expanded.
-pub const KEY_BUDGET_BYTES: u64 = 7_000_000_000;
 /// Of parameters within this factor of the fastest, the most precise are taken.
 const SLACK: f64 = 1.03;
 /// Most primes of a plan.
@@ -39,6 +37,8 @@ pub struct Space {
     pub word_bits: u32,
     /// Largest standard deviation of the error of an output.
     pub precision: f64,
+    /// Switching keys should not take more than this, expanded.
+    pub key_bytes: u64,
     /// Allows any modulus.
     pub toy: bool,
     /// The machine.
@@ -159,7 +159,7 @@ fn fastest(candidates: &[Candidate], programs: &[Program<'_>], space: &Space) ->
     let error = |index: usize| errors(index).iter().copied().fold(0.0, f64::max);
     let is_precise = |index: usize| errors(index).iter().all(|&error| error <= space.precision);
     let seconds = |index: usize| candidates[index].cost.seconds;
-    let is_large = |index: usize| candidates[index].key_bytes > KEY_BUDGET_BYTES;
+    let is_large = |index: usize| candidates[index].key_bytes > space.key_bytes;
     let mut order: Vec<usize> = (0..candidates.len()).collect();
     order.sort_by(|&a, &b| seconds(a).total_cmp(&seconds(b)));
     let (small, large): (Vec<usize>, Vec<usize>) = order.into_iter().partition(|&index| !is_large(index));

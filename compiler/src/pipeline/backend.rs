@@ -13,7 +13,7 @@ use crate::emit::{self, Claims};
 use crate::ir::{Graph, Opcode};
 use crate::options::Options;
 use crate::parallel;
-use crate::params::search::{self, Choice, KEY_BUDGET_BYTES, Placed, Space};
+use crate::params::search::{self, Choice, Placed, Space};
 use crate::params::security::largest_modulus_bits;
 use crate::params::{Bootstrapping, prime_bits};
 use crate::pass::layout::{self, Axes, Frame, Packed, Radix};
@@ -74,12 +74,18 @@ pub struct Lowered {
     pub refreshed: Vec<Refreshed>,
 }
 
+/// Most bytes of switching keys that a plan should have.
+pub fn most_key_bytes(options: &Options) -> u64 {
+    options.key_bytes.unwrap_or(options.memory_bytes)
+}
+
 fn space(options: &Options, log_n: u32) -> Space {
     Space {
         log_n,
         log_scale: options.log_scale,
         word_bits: options.word_bits,
         precision: options.precision,
+        key_bytes: most_key_bytes(options),
         toy: options.insecure_toy,
         target: options.target.clone(),
         bootstrapping: Bootstrapping::STANDARD,
@@ -195,7 +201,7 @@ fn at_degree(graph: &Graph, options: &Options, log_n: u32, refreshing: bool) -> 
                 let key = |choice: &Choice| {
                     (
                         !choice.is_precise,
-                        choice.key_bytes > KEY_BUDGET_BYTES,
+                        choice.key_bytes > space.key_bytes,
                         choice.cost.seconds,
                     )
                 };
@@ -259,7 +265,7 @@ fn in_frame(layouts: &[Packed], frame: &Frame, space: &Space) -> Result<(Packed,
     // Which radix is best hardly depends on the scale, so one is enough to compare them, unless keys become too large.
     let mut packed = best_radix(&layouts, space, compared_log_scale(space))?;
     let mut choice = search::run(packed, space)?;
-    if choice.key_bytes > KEY_BUDGET_BYTES {
+    if choice.key_bytes > space.key_bytes {
         packed = best_radix(&layouts, space, choice.chain.log_scale)?;
         choice = search::run(packed, space)?;
     }
@@ -300,7 +306,7 @@ fn best_radix<'p>(layouts: &'p [Packed], space: &Space, log_scale: u32) -> Resul
         .filter_map(|(choice, packed)| choice.map(|(key_bytes, seconds)| (key_bytes, seconds, packed)))
         .collect();
     let least = found.iter().map(|found| found.0).min().unwrap_or(0);
-    let most = KEY_BUDGET_BYTES.max(least + least / KEY_SLACK);
+    let most = space.key_bytes.max(least + least / KEY_SLACK);
     let best = found
         .into_iter()
         .filter(|found| found.0 <= most)

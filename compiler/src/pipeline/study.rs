@@ -14,6 +14,9 @@ use crate::pipeline::backend;
 use crate::source::Span;
 use crate::target::Target;
 
+/// Keys of a bootstrap alone should not take more than this.
+const KEY_BYTES: u64 = 7_000_000_000;
+
 /// What to bootstrap.
 #[derive(Clone, Debug)]
 pub struct Study {
@@ -156,6 +159,7 @@ impl Study {
             log_scale: Some(self.log_scale),
             word_bits: 64,
             precision: 1.0,
+            key_bytes: KEY_BYTES,
             toy: self.toy,
             target: Target::server(self.threads),
             bootstrapping: self.bootstrapping,

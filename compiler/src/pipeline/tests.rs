@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::analysis::depth;
 use crate::dialect::slot::{self, Contents};
-use crate::emit;
+use crate::emit::{self, Claims};
 use crate::options::{Options, TensorData};
 use crate::pass::layout::{self, Axes, Frame, Packed, Port, Radix};
 use crate::pass::{lower_ckks, schedule};
@@ -21,6 +21,7 @@ mod closed;
 mod composites;
 mod devices;
 mod matrices;
+mod memory;
 
 /// The program of the README, smaller.
 fn logistic(batch: u32, features: u32, optimiser: &str) -> String {
