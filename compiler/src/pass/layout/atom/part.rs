@@ -16,25 +16,35 @@ impl Packer<'_> {
             atom.clone()
         };
         let lanes = renamed(&atom.lanes, part, whole);
-        let (block, blocks) = (self.frame.places[place].block, self.stacked(&lanes, whole));
+        let paired = lanes.iter().find_map(|lane| match lane {
+            Lane::Paired(axis) => Some(*axis),
+            _ => None,
+        });
+        let apart = |lane: &Lane| lane.axis().map_or(*lane, Lane::Along);
+        let apart: Vec<Lane> = lanes.iter().map(apart).collect();
+        let block = self.frame.places[place].block;
         let own_tiles = self.grid(&atom.lanes)[place];
         let tiles = Self::positions(&self.grid(&lanes))
             .into_iter()
             .map(|position| {
-                // What goes on in one of the blocks that share the tile.
+                // What goes on in the real part of a tile, or the imaginary one.
                 let rest = |half: u32| {
-                    let start = (position[place] * blocks + half) * block;
+                    let mut position = position.clone();
+                    if let Some(axis) = paired {
+                        let own = &mut position[self.axes.place[axis]];
+                        *own = 2 * *own + half;
+                        if *own >= self.frame.tiles(self.axes, axis) {
+                            return None;
+                        }
+                    }
+                    let start = position[place] * block;
                     let end = self.axes.extents[whole].min(start + block);
                     let first = self.axes.extents[part].max(start);
-                    let rest =
-                        || self.stretch(&lanes, &position, place, first - start, end.saturating_sub(first));
-                    (first < end).then(|| rest().scaled(number))
+                    let count = end.checked_sub(first).filter(|&count| count > 0)?;
+                    let rest = self.stretch(&apart, &position, place, first - start, count);
+                    Some(rest.scaled(number))
                 };
-                let real = rest(0);
-                let imaginary = match atom.is_paired() {
-                    true => rest(blocks - 1),
-                    false => None,
-                };
+                let (real, imaginary) = (rest(0), paired.and_then(|_| rest(1)));
                 let own = (position[place] < own_tiles).then(|| self.tile(&atom, &position));
                 let mut tile = match (own, real) {
                     (Some(tile), Some(real)) => self.vectors.add_plain(tile, &real),
