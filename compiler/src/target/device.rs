@@ -99,7 +99,7 @@ const PROGRAMS: [Program; 4] = [
         name: "infer",
         data: [1948, 1956],
         stack: 15_360,
-        code: [148_580, 150_300],
+        code: [151_580, 153_300],
     },
     Program {
         name: "decrypt",
