@@ -9,6 +9,7 @@ use crate::error::{HostError, Result};
 use crate::files::{CiphertextHeader, Container, Form, Kind, Owner, Writer, ciphertext_place, sweep};
 use crate::keys::EvaluationKeys;
 use crate::live::{Live, live_at};
+use crate::memory::Words;
 use crate::outputs::Results;
 use crate::plan_file::PlanFile;
 use crate::run::{Best, Kept};
@@ -198,7 +199,7 @@ pub(crate) fn load(
             .port(port as usize)
             .filter(|view| view.kind() == PortKind::State && tile < view.layout().tiles());
         let level = view.ok_or_else(|| malformed(&file))?.level();
-        let mut words = vec![0; parameters.ciphertext_words(usize::from(level), 1)];
+        let mut words = Words::zeroed("state", parameters.ciphertext_words(usize::from(level), 1))?;
         read_words(record, [port, tile], &mut words).ok_or_else(|| malformed(&file))?;
         kept.states.insert((port as usize, tile), words);
         index += 1;

@@ -5,6 +5,7 @@
 
 use crate::error::{HostError, Result};
 use crate::files::{CiphertextHeader, Container, Form, Kind, Owner, Writer, seal_of};
+use crate::memory::Region;
 use crate::plan_file::PlanFile;
 use cipherloom_exec::context_parameters;
 use cipherloom_plan::{Instruction, Op, Plan, PortKind, PortView};
@@ -30,7 +31,7 @@ pub(crate) struct PortContents {
 
 /// Where the packed records are.
 enum Records {
-    Memory(Vec<Vec<u8>>),
+    Memory(Vec<Region<u8>>),
     File(Container),
 }
 
@@ -51,7 +52,7 @@ impl Ciphertexts {
             .map(|&(port, batches, rows)| contents_of(&view, port, batches, rows))
             .collect::<Option<Vec<_>>>()
             .ok_or_else(|| HostError::Mismatch("the plan has no such port".into()))?;
-        let records = Records::Memory(vec![listing(&contents)]);
+        let records = Records::Memory(vec![Region::copy_of("list of ports", &listing(&contents))?]);
         Ok(Self {
             owner,
             kind,
@@ -108,10 +109,11 @@ impl Ciphertexts {
     }
 
     /// Appends the next ciphertext to a set in memory.
-    pub(crate) fn push(&mut self, record: Vec<u8>) {
+    pub(crate) fn push(&mut self, record: &[u8]) -> Result<()> {
         if let Records::Memory(records) = &mut self.records {
-            records.push(record);
+            records.push(Region::copy_of("ciphertext", record)?);
         }
+        Ok(())
     }
 
     /// The headers of all ciphertexts in order, as they are made.
@@ -235,7 +237,9 @@ impl Ciphertexts {
     /// Which set it is: the seal of the file that it is in or would be in.
     pub(crate) fn identity(&self) -> [u8; 32] {
         match &self.records {
-            Records::Memory(records) => seal_of(self.kind, self.owner, records.iter().map(Vec::as_slice)),
+            Records::Memory(records) => {
+                seal_of(self.kind, self.owner, records.iter().map(|record| &record[..]))
+            }
             Records::File(file) => file.seal(),
         }
     }
@@ -258,7 +262,7 @@ impl Ciphertexts {
     fn record(&self, index: usize) -> Result<&[u8]> {
         match &self.records {
             Records::Memory(records) => {
-                let record = records.get(index).map(Vec::as_slice);
+                let record = records.get(index).map(|record| &record[..]);
                 record.ok_or_else(|| HostError::Mismatch("a ciphertext is missing".into()))
             }
             Records::File(file) => file.record(index),

@@ -2,7 +2,7 @@
 
 use crate::error::{HostError, Result};
 use crate::files::read_full;
-use crate::memory::{Words, zeroed};
+use crate::memory::{Region, Words};
 use crate::outputs::Outputs;
 use crate::plan_file::PlanFile;
 use crate::secret::SecretSeed;
@@ -30,10 +30,10 @@ pub fn decrypt_outputs(
     let view = plan.plan();
     let parameters = context_parameters(&view)?;
     let mut tables = Words::zeroed("ring tables", Context::<u64>::memory_words(&parameters))?;
-    let mut roots = zeroed("encoder table", Encoder::memory_f64(parameters.log_n))?;
+    let mut roots = Region::zeroed("encoder table", Encoder::memory_f64(parameters.log_n))?;
     let encoder = Encoder::new(parameters.log_n, &mut roots).map_err(HostError::ckks("encoder"))?;
     let context = Context::new(parameters, &mut tables).map_err(HostError::ckks("ring tables"))?;
-    let mut memory = zeroed("secret key", SecretKey::<u64>::memory_words(&context.parameters))?;
+    let mut memory = Words::zeroed("secret key", SecretKey::<u64>::memory_words(&context.parameters))?;
     let secret =
         SecretKey::from_seed(&context, secret.bytes(), &mut memory).map_err(HostError::ckks("secret key"))?;
 
@@ -43,10 +43,10 @@ pub fn decrypt_outputs(
         let port = view
             .port(index)
             .ok_or_else(|| HostError::Mismatch("the plan has no such port".into()))?;
-        let mut values = zeroed("tensor", port.values())?;
+        let mut values = Region::<f64>::zeroed("tensor", port.values())?.to_vec();
         for tile in 0..port.layout().tiles() {
             let level = usize::from(port.level());
-            let mut ciphertext = zeroed("ciphertext", context.parameters.ciphertext_words(level, 1))?;
+            let mut ciphertext = Words::zeroed("ciphertext", context.parameters.ciphertext_words(level, 1))?;
             outputs
                 .ciphertexts()
                 .read(port.name(), (index, 0, tile), |record| {
@@ -77,10 +77,13 @@ fn decrypt_tile(
     let parameters = &context.parameters;
     let level = usize::from(port.level());
     let of = |what: &str| format!("{what} tile {tile} of `{}`", port.name());
-    let mut plaintext = Zeroizing::new(zeroed("plaintext", parameters.plaintext_words(level))?);
+    let mut plaintext = Zeroizing::new(Words::zeroed("plaintext", parameters.plaintext_words(level))?);
     decrypt(context, secret, ciphertext, level, 1, &mut plaintext).map_err(HostError::ckks(of("decrypt")))?;
-    let mut working = Zeroizing::new(zeroed("scratch", scratch::decode_scratch(parameters, level))?);
-    let mut slots = Zeroizing::new(zeroed("slots", 2 * parameters.slots())?);
+    let mut working = Zeroizing::new(Words::zeroed(
+        "scratch",
+        scratch::decode_scratch(parameters, level),
+    )?);
+    let mut slots = Zeroizing::new(Region::zeroed("slots", 2 * parameters.slots())?);
     let (re, im) = slots.split_at_mut(parameters.slots());
     encoder
         .decode(context, &plaintext, level, port.scale(), re, im, &mut working)

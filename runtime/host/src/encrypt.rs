@@ -6,7 +6,7 @@ use crate::error::{HostError, Result};
 use crate::files::{
     CiphertextHeader, Form, Kind, Writer, ciphertext_form, read_full, read_seeded, seeded_record,
 };
-use crate::memory::{Words, zeroed};
+use crate::memory::{Region, Words};
 use crate::narrow::Narrow;
 use crate::plan_file::PlanFile;
 use crate::progress::{Progress, phase};
@@ -155,8 +155,7 @@ pub fn encrypt_inputs(
     let mut set = Ciphertexts::new(plan, Kind::Inputs, secret.owner(plan), &prepared.ports)?;
     let headers: Vec<_> = set.headers().collect();
     encrypt(plan, secret, &prepared, &headers, progress, |record| {
-        set.push(record);
-        Ok(())
+        set.push(&record)
     })?;
     Ok(Inputs(set))
 }
@@ -225,7 +224,7 @@ fn absent(view: &PortView<'_>) -> Result<(Cow<'static, [f64]>, Batches)> {
     }
     let shape: Vec<usize> = view.shape().iter().map(|&extent| extent as usize).collect();
     let zero = Tensor {
-        values: zeroed("state", view.values())?,
+        values: Region::<f64>::zeroed("state", view.values())?.to_vec(),
         shape,
     };
     let batches = check(view, &zero)?;
@@ -274,10 +273,10 @@ fn encrypt(
     let plan = plan.plan();
     let parameters = context_parameters(&plan)?;
     let mut tables = Words::zeroed("ring tables", Context::<u64>::memory_words(&parameters))?;
-    let mut roots = zeroed("encoder table", Encoder::memory_f64(parameters.log_n))?;
+    let mut roots = Region::zeroed("encoder table", Encoder::memory_f64(parameters.log_n))?;
     let encoder = Encoder::new(parameters.log_n, &mut roots).map_err(HostError::ckks("encoder"))?;
     let context = Context::new(parameters, &mut tables).map_err(HostError::ckks("ring tables"))?;
-    let mut memory = zeroed("secret key", SecretKey::<u64>::memory_words(&context.parameters))?;
+    let mut memory = Words::zeroed("secret key", SecretKey::<u64>::memory_words(&context.parameters))?;
     let narrow = Narrow::new(&plan, secret.bytes());
     let secret =
         SecretKey::from_seed(&context, secret.bytes(), &mut memory).map_err(HostError::ckks("secret key"))?;
@@ -299,7 +298,7 @@ fn encrypt(
         let of = |what: &str| format!("{what} tile {tile} of `{}`", view.name());
         let level = usize::from(level);
         let parameters = &context.parameters;
-        let mut slots = Zeroizing::new(zeroed("slots", view.layout().numbers())?);
+        let mut slots = Zeroizing::new(Region::zeroed("slots", view.layout().numbers())?);
         let batch = &values[batch as usize * batches.values..][..batches.values];
         view.layout()
             .pack_tile(batch, view.shape(), tile, &mut slots)
@@ -309,8 +308,11 @@ fn encrypt(
         if let Some(narrow) = narrow.as_ref().filter(|narrow| narrow.takes(&view)) {
             return narrow.encrypt(&view, &slots, header, &seed, &mut rng);
         }
-        let mut plaintext = Zeroizing::new(zeroed("plaintext", parameters.plaintext_words(level))?);
-        let mut encoding = Zeroizing::new(zeroed("encoder scratch", scratch::encode_scratch(parameters))?);
+        let mut plaintext = Zeroizing::new(Words::zeroed("plaintext", parameters.plaintext_words(level))?);
+        let mut encoding = Zeroizing::new(Region::zeroed(
+            "encoder scratch",
+            scratch::encode_scratch(parameters),
+        )?);
         let (scale, scratch) = (view.scale(), &mut encoding[..]);
         match slots.split_at(parameters.slots()) {
             (re, []) => encoder.encode_real(&context, re, scale, level, Basis::Q, &mut plaintext, scratch),
@@ -319,8 +321,8 @@ fn encrypt(
             }
         }
         .map_err(HostError::ckks(of("encode")))?;
-        let mut c0 = zeroed("ciphertext", parameters.plaintext_words(level))?;
-        let mut working = zeroed("scratch", scratch::encrypt_symmetric_scratch(parameters, level))?;
+        let mut c0 = Words::zeroed("ciphertext", parameters.plaintext_words(level))?;
+        let mut working = Words::zeroed("scratch", scratch::encrypt_symmetric_scratch(parameters, level))?;
         encrypt_symmetric(
             &context,
             &secret,

@@ -3,57 +3,102 @@
 use std::ops::{Deref, DerefMut};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use bytemuck::Pod;
 use memmap2::MmapMut;
 use rayon::prelude::*;
+use zeroize::Zeroize;
 
 use crate::error::{HostError, Result};
 
-/// Words for keys, tables and the arena: zero at first, starting on a page, and on huge pages where the system has them.
-/// A limb of 512 KiB on small pages costs more in faults and TLB misses than some kernels cost in arithmetic.
-#[derive(Default)]
-pub struct Words {
-    /// None where there are no words: no mapping is empty.
-    memory: Option<MmapMut>,
+/// Bytes of a huge page; where the system has others, only speed is lost.
+const HUGE_PAGE: usize = 2 << 20;
+
+/// Memory for numbers: zero at first, and on huge pages where there is enough of it and the system has them.
+///
+/// A limb of 512 KiB on small pages costs more in faults and TLB misses than some kernels cost in arithmetic; and small
+/// pages that are read once in a step can cost a virtual machine microseconds each. So this holds everything whose size
+/// grows with the ring: keys, tables, the arena, ciphertexts that wait or are kept, and what encrypting needs.
+pub struct Region<T>(Place<T>);
+
+/// [`Region`] of residues.
+pub type Words = Region<u64>;
+
+enum Place<T> {
+    /// Less than a huge page.
+    Small(Vec<T>),
+    /// A mapping of its own, advised for huge pages.
+    Mapped(MmapMut),
 }
 
-impl Words {
-    /// `count` zeros, or an error when there is no room for them.
+impl<T> Default for Region<T> {
+    fn default() -> Self {
+        Self(Place::Small(Vec::new()))
+    }
+}
+
+impl<T: Pod> Region<T> {
+    /// `count` zeros, or an error, and not an abort, when there is no room for them.
     pub fn zeroed(what: &'static str, count: usize) -> Result<Self> {
-        if count == 0 {
-            return Ok(Self::default());
+        let bytes = count.saturating_mul(size_of::<T>());
+        let none = || HostError::Memory { what, bytes };
+        if bytes < HUGE_PAGE {
+            let mut memory = Vec::new();
+            memory.try_reserve_exact(count).map_err(|_| none())?;
+            memory.resize(count, T::zeroed());
+            return Ok(Self(Place::Small(memory)));
         }
-        let bytes = count.saturating_mul(size_of::<u64>());
-        let memory = MmapMut::map_anon(bytes).map_err(|_| HostError::Memory { what, bytes })?;
+        let memory = MmapMut::map_anon(bytes).map_err(|_| none())?;
         // Advice: a system without huge pages refuses it, and nothing but speed is lost.
         #[cfg(target_os = "linux")]
         let _ = memory.advise(memmap2::Advice::HugePage);
-        Ok(Self { memory: Some(memory) })
+        Ok(Self(Place::Mapped(memory)))
     }
 
+    /// A copy of `values`.
+    pub(crate) fn copy_of(what: &'static str, values: &[T]) -> Result<Self> {
+        let mut memory = Self::zeroed(what, values.len())?;
+        memory.copy_from_slice(values);
+        Ok(memory)
+    }
+}
+
+impl<T: Pod + Send> Region<T> {
     /// Has the system provide all pages now, on all threads, and not in the first step of a run.
     pub(crate) fn touch(&mut self) {
-        // What one thread provides at a time: a huge page; and a word in every small page, should there be none.
-        const PART_WORDS: usize = (2 << 20) / size_of::<u64>();
-        const PAGE_WORDS: usize = (4 << 10) / size_of::<u64>();
-        self.par_chunks_mut(PART_WORDS)
-            .for_each(|part| part.iter_mut().step_by(PAGE_WORDS).for_each(|word| *word = 0));
+        // A word in every small page, should there be no huge ones.
+        let page = (4 << 10) / size_of::<T>();
+        self.par_chunks_mut(HUGE_PAGE / size_of::<T>()).for_each(|part| {
+            part.iter_mut()
+                .step_by(page)
+                .for_each(|number| *number = T::zeroed())
+        });
     }
 }
 
-impl Deref for Words {
-    type Target = [u64];
+impl<T: Pod> Deref for Region<T> {
+    type Target = [T];
 
-    fn deref(&self) -> &[u64] {
-        // A mapping starts on a page, so it is aligned for words.
-        self.memory.as_deref().map_or(&[], bytemuck::cast_slice)
+    fn deref(&self) -> &[T] {
+        match &self.0 {
+            Place::Small(memory) => memory,
+            // A mapping starts on a page, so it is aligned for every number.
+            Place::Mapped(memory) => bytemuck::cast_slice(memory),
+        }
     }
 }
 
-impl DerefMut for Words {
-    fn deref_mut(&mut self) -> &mut [u64] {
-        self.memory
-            .as_deref_mut()
-            .map_or(&mut [], bytemuck::cast_slice_mut)
+impl<T: Pod> DerefMut for Region<T> {
+    fn deref_mut(&mut self) -> &mut [T] {
+        match &mut self.0 {
+            Place::Small(memory) => memory,
+            Place::Mapped(memory) => bytemuck::cast_slice_mut(memory),
+        }
+    }
+}
+
+impl<T: Pod + Zeroize> Zeroize for Region<T> {
+    fn zeroize(&mut self) {
+        self.iter_mut().zeroize();
     }
 }
 
@@ -83,17 +128,6 @@ impl<T> Pool<T> {
         // Pushing and popping leave nothing half done, whoever panicked.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// `count` zeros, or an error instead of an abort when a plan asks for more than there is.
-pub(crate) fn zeroed<T: Clone + Default>(what: &'static str, count: usize) -> Result<Vec<T>> {
-    let mut memory = Vec::new();
-    memory.try_reserve_exact(count).map_err(|_| HostError::Memory {
-        what,
-        bytes: count.saturating_mul(size_of::<T>()),
-    })?;
-    memory.resize(count, T::default());
-    Ok(memory)
 }
 
 /// The most memory this process has had resident, in bytes; 0 where the system does not say (it is read from
@@ -133,12 +167,16 @@ mod tests {
         words[(3 << 18) - 1] = 7;
         assert_eq!(words.iter().sum::<u64>(), 7);
         assert!(Words::zeroed("nothing", 0).unwrap().is_empty());
+        assert_eq!(
+            Region::copy_of("bytes", &[1u8, 2, 3]).unwrap().to_vec(),
+            [1, 2, 3]
+        );
     }
 
     #[test]
     fn too_much_memory_is_an_error() {
         assert!(Words::zeroed("arena", usize::MAX / 8).is_err());
-        let error = zeroed::<u64>("arena", usize::MAX / 8).unwrap_err();
-        assert!(error.to_string().contains("arena"), "{error}");
+        let error = Region::<f64>::zeroed("slots", usize::MAX / 8).err().unwrap();
+        assert!(error.to_string().contains("slots"), "{error}");
     }
 }

@@ -3,7 +3,7 @@
 
 use crate::error::{HostError, Result};
 use crate::files::{CiphertextHeader, packed_seeded_record};
-use crate::memory::zeroed;
+use crate::memory::Region;
 use chacha20::ChaCha20Rng;
 use cipherloom_ckks::stream::{Client, Encoding, Factors, Roots, Slots, Ternary};
 use cipherloom_plan::{Plan, PortView};
@@ -44,12 +44,12 @@ impl<'s> Narrow<'s> {
         rng: &mut ChaCha20Rng,
     ) -> Result<Vec<u8>> {
         let wrong = || HostError::ckks(format!("encrypt tile {} of `{}`", header.tile, view.name()));
-        let mut memory = zeroed("slots", Slots::memory_words(self.log_n))?;
+        let mut memory = Region::zeroed("slots", Slots::memory_words(self.log_n))?;
         let mut message = Slots::new(self.log_n, bound(view), &mut memory).map_err(wrong())?;
         for (slot, &value) in slots.iter().enumerate() {
             message.set(slot, value).map_err(wrong())?;
         }
-        let mut memory = zeroed("secret key", Ternary::memory_words(self.log_n))?;
+        let mut memory = Region::zeroed("secret key", Ternary::memory_words(self.log_n))?;
         let secret = Ternary::secret(self.log_n, self.secret, &mut memory).map_err(wrong())?;
         let mut packed = Vec::with_capacity(self.client.polynomial_bytes(header.level.into()));
         self.client

@@ -42,7 +42,7 @@ impl Outputs {
         for CiphertextHeader { port, tile, .. } in headers {
             let record = results.remove(&(port as usize, tile));
             let missing = || HostError::Mismatch("the plan ended without writing one of its outputs".into());
-            set.push(record.ok_or_else(missing)?);
+            set.push(&record.ok_or_else(missing)?)?;
         }
         Ok(Self(set))
     }

@@ -3,6 +3,7 @@
 
 use crate::encrypt::Inputs;
 use crate::error::{HostError, Result};
+use crate::memory::Words;
 use cipherloom_ckks::Context;
 use cipherloom_exec::{Cursor, Snapshot};
 use cipherloom_plan::{Op, Plan};
@@ -61,15 +62,16 @@ pub(crate) struct Shelf {
 }
 
 struct State {
-    filled: VecDeque<(Request, Result<Vec<u64>>)>,
-    empty: Vec<Vec<u64>>,
+    filled: VecDeque<(Request, Result<Words>)>,
+    /// Memory for the largest ciphertext each.
+    empty: Vec<Words>,
     /// Nobody takes, or nobody fills any more.
     closed: bool,
 }
 
 impl Shelf {
     /// A shelf for what a plan asks for, with all its memory.
-    pub(crate) fn new(plan: &Plan<'_>, degree: usize) -> Self {
+    pub(crate) fn new(plan: &Plan<'_>, degree: usize) -> Result<Self> {
         let is_wanted = |op| matches!(op, Op::Input | Op::Stream);
         let levels = plan
             .instructions()
@@ -78,17 +80,20 @@ impl Shelf {
             .map(|instruction| 2 * (usize::from(instruction.level) + 1) * degree)
             .max();
         let count = largest.map_or(0, |words| (BUDGET_BYTES / (8 * words)).clamp(2, MOST));
-        let empty = (0..count)
-            .map(|_| Vec::with_capacity(largest.unwrap_or(0)))
-            .collect();
-        Self {
+        let empty = (0..count).map(|_| {
+            let mut words = Words::zeroed("inputs that wait", largest.unwrap_or(0))?;
+            words.touch();
+            Ok(words)
+        });
+        let empty = empty.collect::<Result<_>>()?;
+        Ok(Self {
             state: Mutex::new(State {
                 filled: VecDeque::with_capacity(count + 1),
                 empty,
                 closed: false,
             }),
             changed: Condvar::new(),
-        }
+        })
     }
 
     /// Copies the next ciphertext, which must be the one that is asked for, waiting for it if need be.
@@ -105,10 +110,9 @@ impl Shelf {
         };
         drop(state);
         let words = words?;
-        if found != request || words.len() != destination.len() {
-            return Err(out_of_step());
-        }
-        parallel::copy(destination, &words);
+        let ciphertext = words.get(..destination.len());
+        let ciphertext = ciphertext.filter(|_| found == request).ok_or_else(out_of_step)?;
+        parallel::copy(destination, ciphertext);
         self.lock().empty.push(words);
         self.changed.notify_all();
         Ok(())
@@ -127,8 +131,10 @@ impl Shelf {
                 let Some(mut words) = self.memory() else {
                     return;
                 };
-                words.resize(request.words(context.degree()), 0);
-                let expanded = request.expand(inputs, plan, context, &mut words);
+                let expanded = match words.get_mut(..request.words(context.degree())) {
+                    Some(ciphertext) => request.expand(inputs, plan, context, ciphertext),
+                    None => Err(out_of_step()),
+                };
                 let failed = expanded.is_err();
                 self.lock().filled.push_back((request, expanded.map(|()| words)));
                 self.changed.notify_all();
@@ -143,7 +149,7 @@ impl Shelf {
     }
 
     /// Memory for the next ciphertext, when there is some; none when the shelf is closed.
-    fn memory(&self) -> Option<Vec<u64>> {
+    fn memory(&self) -> Option<Words> {
         let mut state = self.lock();
         loop {
             if state.closed {

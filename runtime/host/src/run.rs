@@ -5,7 +5,7 @@ use crate::encrypt::Inputs;
 use crate::error::{HostError, Result};
 use crate::files::{CiphertextHeader, Form, full_record};
 use crate::keys::EvaluationKeys;
-use crate::memory::{Words, peak_memory_bytes, zeroed};
+use crate::memory::{Region, Words, peak_memory_bytes};
 use crate::outputs::{Outputs, Results};
 use crate::plan_file::PlanFile;
 use crate::prefetch::{Closing, Request, Shelf};
@@ -182,10 +182,10 @@ impl<'a> Run<'a> {
         let parameters = context_parameters(&view)?;
         let memory = Memory::of::<u64>(&view)?;
         let mut tables = Words::zeroed("ring tables", memory.context_words)?;
-        let mut roots = zeroed("encoder table", memory.encoder_f64s)?;
+        let mut roots = Region::zeroed("encoder table", memory.encoder_f64s)?;
         let mut arena = Words::zeroed("arena", memory.arena_words)?;
         arena.touch();
-        let mut slots = zeroed("slots", memory.slot_f64s)?;
+        let mut slots = Region::zeroed("slots", memory.slot_f64s)?;
         let encoder = Encoder::new(parameters.log_n, &mut roots).map_err(HostError::ckks("encoder"))?;
         let context = Context::new(parameters, &mut tables).map_err(HostError::ckks("ring tables"))?;
         let arena_bytes = size_of_val(&arena[..]) as u64;
@@ -210,7 +210,7 @@ impl<'a> Run<'a> {
         if self.profile {
             executor = executor.pausing();
         }
-        let shelf = Shelf::new(&view, context.degree());
+        let shelf = Shelf::new(&view, context.degree())?;
         let from = executor.snapshot();
         let ahead = threads(1)?;
         ahead.broadcast(|_| ());
@@ -281,7 +281,9 @@ impl<'a> Run<'a> {
                     ..
                 } => {
                     let state = kept.states.entry((port, tile)).or_default();
-                    state.resize(ciphertext.len(), 0);
+                    if state.len() != ciphertext.len() {
+                        *state = Words::zeroed("state", ciphertext.len())?;
+                    }
                     parallel::copy(state, ciphertext);
                 }
                 Event::Output {
@@ -367,7 +369,7 @@ fn threads(count: usize) -> Result<rayon::ThreadPool> {
 #[derive(Default)]
 pub(crate) struct Kept {
     /// The ciphertexts of states that were stored last, by port and tile.
-    pub(crate) states: BTreeMap<(usize, u32), Vec<u64>>,
+    pub(crate) states: BTreeMap<(usize, u32), Words>,
     /// Outputs and reveals as they were handed out last.
     pub(crate) results: Results,
     /// Those of the best epoch.

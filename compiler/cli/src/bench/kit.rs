@@ -4,7 +4,7 @@ use chacha20::ChaCha20Rng;
 use chacha20::rand_core::SeedableRng;
 use cipherloom_ckks::{Basis, CkksError, Context, Encoder, Parameters, SecretKey, scratch};
 use cipherloom_compiler::analysis::cost::Shape;
-use cipherloom_host::Words;
+use cipherloom_host::{Region, Words};
 use cipherloom_ring::automorphism::galois_element;
 use cipherloom_ring::pack::{pack, packed_bytes};
 
@@ -28,11 +28,11 @@ pub struct Kit<'m> {
     /// Tables, to be built again.
     pub tables: Words,
     /// Slots to be encoded, and scratch of the encoder.
-    pub slots: [Vec<f64>; 2],
+    pub slots: [Region<f64>; 2],
     /// Real and imaginary parts of decoded slots: of no meaning, so large that encoding them would take longer.
-    pub decoded: [Vec<f64>; 2],
+    pub decoded: [Region<f64>; 2],
     /// A packed polynomial at the highest level, and bytes of a limb in it.
-    pub packed: (Vec<u8>, usize),
+    pub packed: (Region<u8>, usize),
     pub rng: ChaCha20Rng,
     /// Scale of plaintexts.
     pub scale: f64,
@@ -50,7 +50,7 @@ impl Kit<'_> {
         let sizes = Sizes::of(&parameters);
         let table_words = Context::<u64>::memory_words(&parameters);
         let mut tables = Words::zeroed("ring tables", table_words)?;
-        let mut roots = vec![0.0; Encoder::memory_f64(parameters.log_n)];
+        let mut roots = Region::zeroed("encoder table", Encoder::memory_f64(parameters.log_n))?;
         let mut secret = Words::zeroed("secret key", SecretKey::<u64>::memory_words(&parameters))?;
         let ctx = Context::new(parameters, &mut tables).map_err(impossible)?;
         let parameters = &ctx.parameters;
@@ -62,9 +62,12 @@ impl Kit<'_> {
             results: Area::new(sizes.results, words / 2, chain.bits - 1)?,
             scratch: Words::zeroed("scratch", sizes.scratch)?,
             tables: Words::zeroed("ring tables", table_words)?,
-            slots: [vec![0.5; slots], vec![0.0; parameters.degree()]],
-            decoded: [vec![0.0; slots], vec![0.0; slots]],
-            packed: packed_polynomial(&ctx, level),
+            slots: [
+                Region::zeroed("slots", slots)?,
+                Region::zeroed("slots", parameters.degree())?,
+            ],
+            decoded: [Region::zeroed("slots", slots)?, Region::zeroed("slots", slots)?],
+            packed: packed_polynomial(&ctx, level)?,
             rng: ChaCha20Rng::from_seed([2; 32]),
             scale: 2f64.powi(chain.bits as i32 - 5),
             element: galois_element(parameters.log_n, 1),
@@ -73,6 +76,7 @@ impl Kit<'_> {
             secret,
             ctx,
         };
+        kit.slots[0].fill(0.5);
         work(&mut kit)
     }
 
@@ -137,16 +141,12 @@ impl Sizes {
 }
 
 /// As an input's c_0 is kept.
-fn packed_polynomial(ctx: &Context<'_, u64>, level: usize) -> (Vec<u8>, usize) {
-    let limbs: Vec<Vec<u8>> = (0..=level)
-        .map(|prime| {
-            let modulus = ctx.ring.modulus(prime);
-            let limb = vec![modulus.value() / 3; ctx.degree()];
-            let mut bytes = vec![0; packed_bytes(limb.len(), modulus.bits())];
-            pack(&limb, modulus.bits(), &mut bytes);
-            bytes
-        })
-        .collect();
-    let limb_bytes = limbs.first().map_or(0, Vec::len);
-    (limbs.concat(), limb_bytes)
+fn packed_polynomial(ctx: &Context<'_, u64>, level: usize) -> Result<(Region<u8>, usize)> {
+    let limb_bytes = packed_bytes(ctx.degree(), ctx.ring.modulus(0).bits());
+    let mut bytes = Region::zeroed("packed polynomial", (level + 1) * limb_bytes)?;
+    for (prime, bytes) in bytes.chunks_exact_mut(limb_bytes).enumerate() {
+        let modulus = ctx.ring.modulus(prime);
+        pack(&vec![modulus.value() / 3; ctx.degree()], modulus.bits(), bytes);
+    }
+    Ok((bytes, limb_bytes))
 }

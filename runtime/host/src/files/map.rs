@@ -19,7 +19,11 @@ use std::ops::Range;
 /// turn into a wrong result.
 pub(super) fn map(file: &File) -> io::Result<Mmap> {
     // SAFETY: the mapping is private to this crate and read-only; see above for changes from outside.
-    unsafe { Mmap::map(file) }
+    let map = unsafe { Mmap::map(file) }?;
+    // Advice, see `Region`: what is not in the system's cache yet is read into huge pages where the system can.
+    #[cfg(target_os = "linux")]
+    let _ = map.advise(memmap2::Advice::HugePage);
+    Ok(map)
 }
 
 /// Gives back the memory behind a part of a mapping; read again, it comes from the file again.
