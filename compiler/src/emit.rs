@@ -112,7 +112,12 @@ fn plan(packed: &Packed, choice: &Choice, claims: Claims) -> Result<PlanData, Di
         let ending = [Op::Epoch, Op::Checkpoint, Op::End];
         program.extend(ending.map(|op| (Instruction::new(op), span)));
     }
-    let program = checkpoints(roll::run(&program));
+    // The steps of a round may be equal by chance, but are none of a loop of their own: constants are told by the round.
+    let program = match closed {
+        Some(_) => program,
+        None => roll::run(&program),
+    };
+    let program = checkpoints(program);
     let mut spans: Vec<SourceSpan> = Vec::new();
     for (index, (_, span)) in program.iter().enumerate() {
         if spans
@@ -160,12 +165,21 @@ fn plan(packed: &Packed, choice: &Choice, claims: Claims) -> Result<PlanData, Di
     })
 }
 
-/// The program with a checkpoint where a training step is done: before the next one, or at the end of its loop.
+/// The program with a checkpoint where a training step is done: before the next one, or at the end of its loop; of the
+/// steps of one round after the last.
 fn checkpoints<T: Copy>(program: Vec<(Instruction, T)>) -> Vec<(Instruction, T)> {
     let mut marked = Vec::with_capacity(program.len());
-    let mut begun = false;
+    let (mut begun, mut loops) = (false, 0);
     for (instruction, tag) in program {
-        let is_done = matches!(instruction.op, Op::Step | Op::End | Op::Loop);
+        match instruction.op {
+            Op::Loop => loops += 1,
+            Op::End => loops -= 1,
+            _ => {}
+        }
+        let is_done = match instruction.op {
+            Op::Step => loops == 0,
+            op => matches!(op, Op::End | Op::Loop),
+        };
         if begun && is_done {
             marked.push((Instruction::new(Op::Checkpoint), tag));
         }

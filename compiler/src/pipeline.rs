@@ -140,16 +140,20 @@ fn best_form(graph: &Graph, exact: &Graph, options: &Options) -> Result<Form, Di
         carry(exact, steps, known, options)
     };
     let joined = bias::run(graph).and_then(|joined| lower(&grad::differentiate(&joined).ok()?).ok());
-    let key = |form: &Form| {
-        let choice = &form.lowered.choice;
-        let steps = std::cmp::Reverse(backend::steps(&form.approximated));
-        let has_large_keys = choice.key_bytes > backend::most_key_bytes(options);
-        (steps, !choice.is_precise, has_large_keys, choice.cost.seconds)
-    };
     match (lower(exact), joined) {
-        (Ok(plain), Some(joined)) if key(&joined) < key(&plain) => Ok(joined),
+        (Ok(plain), Some(joined)) if joined.rank(options) < plain.rank(options) => Ok(joined),
         (Err(_), Some(joined)) => Ok(joined),
         (plain, _) => plain,
+    }
+}
+
+impl Form {
+    /// What makes one form better than another, the lesser the better.
+    fn rank(&self, options: &Options) -> impl PartialOrd + use<> {
+        let choice = &self.lowered.choice;
+        let steps = std::cmp::Reverse(backend::steps(&self.approximated));
+        let has_large_keys = choice.key_bytes > backend::most_key_bytes(options);
+        (steps, !choice.is_precise, has_large_keys, choice.cost.seconds)
     }
 }
 
@@ -161,28 +165,43 @@ fn carry(
     known: Option<(u32, Lowered)>,
     options: &Options,
 ) -> Result<Form, Diagnostics> {
-    let attempt = |closed: bool, refreshing: bool, known: Option<(u32, Lowered)>| {
-        let (approximated, approximations) = flatten(exact, steps, closed, options)?;
+    let attempt = |round: Option<u32>, refreshing: bool, known: Option<(u32, Lowered)>| {
+        let (approximated, approximations) = flatten(exact, steps, round, options)?;
         let lowered = backend::lower(&approximated, options, refreshing, known)?;
-        Ok(Form {
+        Ok::<Form, Diagnostics>(Form {
             approximated,
             approximations,
             lowered,
         })
     };
+    let closed = || {
+        let mut best: Form = attempt(Some(1), true, None)?;
+        for round in joint::rounds(&best.lowered.refreshed, steps, options) {
+            let found = attempt(Some(round), true, None).ok();
+            best = found
+                .filter(|found| found.rank(options) < best.rank(options))
+                .unwrap_or(best);
+        }
+        Ok(best)
+    };
     if is_closed(exact, options) {
-        return attempt(true, true, None);
+        return closed();
     }
     let loops = unroll::has_loop(exact);
     let refusal: Diagnostics = if known.is_some() || may_fit(exact, steps, options)? {
-        match attempt(false, false, known) {
+        match attempt(None, false, known) {
             Err(refusal) if refusal.iter().any(|one| one.code == Code::Depth) => refusal,
             done => return done,
         }
     } else {
         Diagnostic::new(Code::Depth, format!("{steps} steps are too deep to be unrolled")).into()
     };
-    attempt(loops, true, None).map_err(|other| {
+    let refreshed = if loops {
+        closed()
+    } else {
+        attempt(None, true, None)
+    };
+    refreshed.map_err(|other| {
         let deep =
             |diagnostics: &Diagnostics| diagnostics.iter().find(|one| one.code == Code::Depth).cloned();
         match (deep(&refusal), deep(&other)) {
@@ -199,7 +218,7 @@ fn may_fit(exact: &Graph, steps: u32, options: &Options) -> Result<bool, Diagnos
     let mut some = 1;
     loop {
         some = steps.min(some);
-        if !backend::may_fit(&flatten(exact, some, false, options)?.0, options, log_n)? {
+        if !backend::may_fit(&flatten(exact, some, None, options)?.0, options, log_n)? {
             return Ok(false);
         }
         if some == steps {
@@ -209,17 +228,16 @@ fn may_fit(exact: &Graph, steps: u32, options: &Options) -> Result<bool, Diagnos
     }
 }
 
-/// Unrolls or closes the loop, folds, approximates and annotates.
+/// Unrolls the loop, or closes it with rounds of so many steps; folds, approximates and annotates.
 fn flatten(
     exact: &Graph,
     steps: u32,
-    closed: bool,
+    round: Option<u32>,
     options: &Options,
 ) -> Result<(Graph, Vec<Use>), Diagnostics> {
-    let graph = if closed {
-        unroll::closed(exact, steps, options.steps_per_epoch)
-    } else {
-        unroll::flat(exact, steps)
+    let graph = match round {
+        Some(round) => unroll::closed(exact, steps, options.steps_per_epoch, round),
+        None => unroll::flat(exact, steps),
     };
     let graph = fold::run(&graph);
     let (graph, uses) = approximate::run(&graph)?;
@@ -299,7 +317,7 @@ fn choose_steps(exact: &Graph, options: &Options) -> Result<(u32, Option<(u32, L
     };
     let mut steps = 1;
     while steps < MOST_STEPS
-        && backend::may_fit(&flatten(exact, steps + 1, false, &options)?.0, &options, log_n)?
+        && backend::may_fit(&flatten(exact, steps + 1, None, &options)?.0, &options, log_n)?
     {
         steps += 1;
     }
@@ -312,7 +330,7 @@ fn choose_steps(exact: &Graph, options: &Options) -> Result<(u32, Option<(u32, L
         .into());
     }
     while steps > 1 {
-        match backend::lower(&flatten(exact, steps, false, &options)?.0, &options, false, None) {
+        match backend::lower(&flatten(exact, steps, None, &options)?.0, &options, false, None) {
             Ok(lowered)
                 if lowered.choice.is_precise
                     && lowered.choice.key_bytes <= backend::most_key_bytes(&options) =>
@@ -342,7 +360,7 @@ fn explain_depth(
     }
     let fits = |steps: u32| {
         may_fit(exact, steps, options).unwrap_or(false)
-            && flatten(exact, steps, false, options)
+            && flatten(exact, steps, None, options)
                 .is_ok_and(|(graph, _)| backend::lower(&graph, options, false, None).is_ok())
     };
     let most = (1..steps.min(MOST_STEPS)).rev().find(|&steps| fits(steps));

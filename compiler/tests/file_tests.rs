@@ -42,7 +42,12 @@ fn run(pass: &str, text: &str) -> String {
         "unroll" => checked(pass::unroll::run(&graph, argument(text, "steps").unwrap_or(2))),
         "close" => {
             let steps = argument(text, "steps").unwrap_or(2);
-            checked(pass::unroll::closed(&graph, steps, argument(text, "epoch")))
+            checked(pass::unroll::closed(
+                &graph,
+                steps,
+                argument(text, "epoch"),
+                argument(text, "round").unwrap_or(1),
+            ))
         }
         "fold" => checked(pass::fold::run(&graph)),
         "approximate" => pass::approximate::run(&graph).map_or_else(errors, |(graph, _)| checked(graph)),

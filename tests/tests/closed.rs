@@ -5,6 +5,7 @@ use cipherloom_host::{
     Answer, Outputs, PlanFile, Run, RunOptions, SecretSeed, Silent, decrypt_outputs, encrypt_inputs,
     generate_evaluation_keys,
 };
+use cipherloom_plan::Op;
 use cipherloom_tests::{Data, Numbers, compiled, differences, run_clear, run_encrypted, toy};
 
 /// Sums that are carried without losing a level, with first values that are public and given.
@@ -132,6 +133,68 @@ fn epochs_of_a_bootstrapped_training_come_out_right() {
     let (_, largest) = differences(&results["w"].values, &clear.epochs[1]["w"].values);
     let (_, others) = differences(&results["w"].values, &clear.epochs[2]["w"].values);
     assert!(largest < others / 10.0, "{largest:e} {others:e}");
+}
+
+/// A step that is shallow shares its bootstrap with others: rounds of several steps, in epochs, with schedules and Nesterov's
+/// momentum, whose states are carried from step to step. One checkpoint a round.
+#[test]
+fn shallow_steps_share_a_bootstrap() {
+    let text = "graph line {
+        const batch = 16;
+        stream x: secret [batch, 8] in [-1, 1];
+        stream y: secret [batch] in [-2, 2];
+        state w: secret [8] in [-2, 2] = 0;
+        state seen: secret [8] in [-64, 64] = 0;
+        train {
+            step {
+                update seen = seen + mean(x, axis: 0) / (1 + t);
+                update w = w - (0.8 / (2 + t)) * (transpose(x) @ (x @ w - y)) / batch;
+            }
+        }
+        output w, seen;
+    }";
+    let (epochs, epoch) = (2, 6);
+    let mut numbers = Numbers::new(11);
+    let rows = 5 * 16;
+    let data = Data::from([
+        ("x".to_owned(), numbers.tensor(&[rows, 8], -1.0, 1.0)),
+        ("y".to_owned(), numbers.tensor(&[rows], -1.0, 1.0)),
+    ]);
+    let options = Options {
+        precision: 1e-2,
+        steps_per_epoch: Some(epoch),
+        ..toy(11, epochs * epoch)
+    };
+    let compiled = compiled(text, &options);
+    let plan = PlanFile::from_bytes(compiled.plan.clone()).expect("verified");
+    let ops: Vec<Op> = plan
+        .plan()
+        .instructions()
+        .map(|instruction| instruction.op)
+        .collect();
+    let begins = ops.iter().rposition(|&op| op == Op::Loop).expect("a loop");
+    let body: Vec<Op> = ops[begins..]
+        .iter()
+        .copied()
+        .take_while(|&op| op != Op::End)
+        .collect();
+    let count = |wanted: Op| body.iter().filter(|&&op| op == wanted).count();
+    assert!(count(Op::Step) > 1, "{body:?}");
+    assert!((1..=2).contains(&count(Op::ModRaise)), "{body:?}");
+    assert_eq!(count(Op::Checkpoint), 1);
+    let clear = run_clear(&compiled.approximated, &data, 1, 16);
+    let encrypted = run_encrypted(&compiled, &data, 2);
+    assert_eq!(encrypted.report.step_seconds.len() as u32, epochs * epoch);
+    for (name, expected) in &clear.outputs {
+        let predicted = encrypted.predicted[name];
+        let (_, largest) = differences(&encrypted.results[name].values, &expected.values);
+        println!("{name}: largest {largest:.2e}, predicted {predicted:.2e}");
+        assert!(
+            largest < 6.0 * predicted,
+            "{name}: {largest:e} exceeds {predicted:e}"
+        );
+        assert!(predicted < 1e-2, "{name}: {predicted:e}");
+    }
 }
 
 /// Fifty squarings of a vector with a bootstrap after every ten.

@@ -166,12 +166,8 @@ impl Vectors {
         self.effect(Opcode::SlotOutput, &[value], state_tile(port, tile));
     }
 
-    /// Start of a step; with a count, of a body that runs so many times, in epochs of `every` rounds.
-    pub fn step(&mut self, index: i64, count: Option<i64>, every: Option<i64>) {
-        let mut attributes = Builder::attributes([("index", index.into())]);
-        for (name, number) in [("count", count), ("every", every)] {
-            attributes.extend(number.map(|number| (name, number.into())));
-        }
+    /// Start of a step, or of a body that runs many times, as a `train.step` with these attributes says.
+    pub fn step(&mut self, attributes: Attributes) {
         self.effect(Opcode::SlotStep, &[], attributes);
     }
 
@@ -419,12 +415,14 @@ pub fn evaluate(graph: &Graph, mut input: impl FnMut(u32, u32, Option<i64>) -> V
         let result: Vec<Complex> = match op.opcode {
             SlotInput => {
                 let (port, tile) = port_tile();
-                let round = closed
-                    .filter(|closed| closed.holds(position))
-                    .map(|_| round.into());
+                let own = op.int("step");
+                let step = match closed.filter(|closed| closed.holds(position)) {
+                    Some(closed) => Some(closed.step(round, own.unwrap_or(0) as u32).into()),
+                    None => own,
+                };
                 match states.get(&(port, tile)).filter(|_| op.flag("state")) {
                     Some(state) => state.clone(),
-                    None => complex(input(port, tile, op.int("step").or(round))),
+                    None => complex(input(port, tile, step)),
                 }
             }
             SlotConstant => complex(Contents::of(op).expand(slots)),

@@ -12,7 +12,7 @@ use super::internal;
 use crate::analysis::rotation;
 use crate::diagnostic::Diagnostic;
 use crate::dialect::slot::Contents;
-use crate::ir::{Basis, Graph, OpData, Opcode, Type, Value};
+use crate::ir::{Basis, ClosedLoop, Graph, OpData, Opcode, Type, Value};
 
 /// Things that are stored once however often they are used.
 pub struct Table<T> {
@@ -48,6 +48,8 @@ pub struct Emitter<'g, P> {
     pub buffers: Buffers<P>,
     pub constants: Table<Constant>,
     pub scalars: Table<Scalar>,
+    /// Training steps of a round of the closed loop.
+    steps_of_round: u32,
 }
 
 impl<'g, P: Fn(Value) -> Option<Buffer>> Emitter<'g, P> {
@@ -67,6 +69,7 @@ impl<'g, P: Fn(Value) -> Option<Buffer>> Emitter<'g, P> {
             buffers,
             constants: Table::default(),
             scalars: Table::default(),
+            steps_of_round: ClosedLoop::find(graph, &graph.walk()).map_or(1, |closed| closed.steps),
         }
     }
 
@@ -185,7 +188,11 @@ impl<'g, P: Fn(Value) -> Option<Buffer>> Emitter<'g, P> {
     }
 
     fn scalar(&mut self, op: &OpData, scale: f64) -> u32 {
-        let values = op.floats("values").to_vec();
+        let values = op.floats("values");
+        // One for each round: a plan has one for each step.
+        let times = if values.len() > 1 { self.steps_of_round } else { 1 };
+        let repeated = |&value| std::iter::repeat_n(value, times as usize);
+        let values = values.iter().flat_map(repeated).collect();
         self.scalars.add(Scalar { values, scale })
     }
 }

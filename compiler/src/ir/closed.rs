@@ -1,7 +1,8 @@
 //! Closed loops: a body that runs many times in a program without regions.
 //!
 //! The body stands between two markers, `step` with a `count` and `end`, in each dialect. What it carries from one round
-//! to the next, it reads and writes by name or port. With `every = k` beside the count, what stands after the body is an
+//! to the next, it reads and writes by name or port. A round may be several training steps, `steps` beside the count: a marker
+//! without a count stands between them, and a stream says which of them it belongs to. With `every = k` beside the count, what stands after the body is an
 //! epoch's: it runs after every k rounds. Without, it runs once, after the last.
 
 use super::{Graph, OpId, Opcode};
@@ -15,6 +16,8 @@ pub struct ClosedLoop {
     pub end: usize,
     /// How often the body runs.
     pub count: u32,
+    /// Training steps of a round.
+    pub steps: u32,
     /// Rounds of an epoch, a divisor of `count`: what follows the body runs after each so many.
     pub every: u32,
 }
@@ -35,18 +38,24 @@ impl ClosedLoop {
         };
         let start = order.iter().position(|op| count(op).is_some())?;
         let rounds = count(&order[start])? as u32;
-        let every = graph.op(order[start]).int("every");
+        let number = |name: &str| graph.op(order[start]).int(name).map(|number| number as u32);
         Some(Self {
             start,
             end: start + order[start..].iter().position(is_end)?,
             count: rounds,
-            every: every.map_or(rounds, |every| every as u32),
+            steps: number("steps").unwrap_or(1),
+            every: number("every").unwrap_or(rounds),
         })
     }
 
     /// How often an epoch ends.
     pub fn epochs(&self) -> u32 {
         self.count / self.every.max(1)
+    }
+
+    /// The training step, of all, that the operation of a step of the round belongs to.
+    pub fn step(&self, round: u32, of_round: u32) -> u32 {
+        round * self.steps + of_round
     }
 
     /// Whether the operation at a position runs in every round, markers included.
@@ -82,6 +91,7 @@ impl ClosedLoop {
             start: length,
             end: length,
             count: 0,
+            steps: 1,
             every: 0,
         };
         let closed = this.copied().unwrap_or(none);
@@ -126,6 +136,7 @@ mod tests {
                 start: 2,
                 end: 5,
                 count: 2,
+                steps: 1,
                 every: 2,
             })
         );
@@ -144,6 +155,7 @@ mod tests {
             start: 1,
             end: 2,
             count: 4,
+            steps: 1,
             every: 2,
         };
         let run: Vec<_> = ClosedLoop::run(Some(&closed), 4).collect();

@@ -45,7 +45,7 @@ pub fn verify(graph: &Graph) -> Result<(), VerifyError> {
 }
 
 fn closed_loop(graph: &Graph) -> Result<(), VerifyError> {
-    let mut open = None;
+    let mut open: Option<(&OpData, i64)> = None;
     let mut closed = false;
     for op in graph.walk().into_iter().map(|op| graph.op(op)) {
         match op.opcode {
@@ -58,12 +58,20 @@ fn closed_loop(graph: &Graph) -> Result<(), VerifyError> {
                     if every < 1 || count % every != 0 {
                         return fail(op, "rounds that do not fill their epochs");
                     }
-                    open = Some(op);
+                    let steps = op.int("steps").unwrap_or(1);
+                    if steps < 1 {
+                        return fail(op, "a round of no steps");
+                    }
+                    open = Some((op, steps - 1));
+                } else if let Some((_, left)) = &mut open {
+                    *left -= 1;
                 }
             }
             Opcode::TrainEnd | Opcode::SlotEnd | Opcode::CkksEnd => {
-                if open.take().is_none() {
-                    return fail(op, "closes no loop");
+                match open.take() {
+                    None => return fail(op, "closes no loop"),
+                    Some((_, 0)) => {}
+                    Some(_) => return fail(op, "the round has another number of steps than it says"),
                 }
                 closed = true;
             }
@@ -71,7 +79,7 @@ fn closed_loop(graph: &Graph) -> Result<(), VerifyError> {
         }
     }
     match open {
-        Some(op) => fail(op, "the closed loop has no end"),
+        Some((op, _)) => fail(op, "the closed loop has no end"),
         None => Ok(()),
     }
 }

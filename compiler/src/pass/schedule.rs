@@ -6,8 +6,8 @@
 //! products of the same ciphertexts come right behind each other: the runtime makes them in one pass over these. So do a few
 //! products of two ciphertexts that one sum takes, behind all that they are made of: the sum then goes through memory once.
 //!
-//! Of a closed loop, what stands before the body, in it and after it stays there; a state is written when all that reads
-//! its present value has read it.
+//! Of a closed loop, what stands before the body, in each step of it and after it stays there; a state is written when all
+//! that reads its present value has read it.
 
 use std::collections::BTreeMap;
 
@@ -21,8 +21,9 @@ pub fn run(old: &Graph, products: usize) -> Graph {
     let closed = ClosedLoop::find(old, &ops);
     let steps = segments(old, &ops);
     let mut together = sums_together(old, &ops);
-    let part = |position: usize, op: OpId| match closed {
-        Some(closed) => Some(usize::from(position > closed.start) + usize::from(position > closed.end)),
+    let parts = closed.map(|closed| Parts::of(old, &ops, closed));
+    let part = |position: usize, op: OpId| match &parts {
+        Some(parts) => Some(parts.part(position, old.op(op))),
         None => steps[op.index()],
     };
     together.extend(products_together(old, &ops, part, products));
@@ -33,8 +34,8 @@ pub fn run(old: &Graph, products: usize) -> Graph {
         done: vec![false; ops.len()],
         together,
     };
-    if let Some(closed) = closed {
-        emitter.parts(&ops, closed);
+    if let Some(parts) = &parts {
+        emitter.parts(&ops, parts);
         return emitter.new;
     }
     // A sink is read by a later segment than its own, or by an output.
@@ -103,6 +104,32 @@ fn segments(graph: &Graph, ops: &[OpId]) -> Vec<Option<usize>> {
         segments[op.index()] = before.filter_map(|op| segments[op.index()]).chain(own).max();
     }
     segments
+}
+
+/// The parts of a program with a closed loop: what stands before the body, in each step of it, and after it.
+struct Parts {
+    /// Positions of the markers between them.
+    markers: Vec<usize>,
+}
+
+impl Parts {
+    fn of(graph: &Graph, ops: &[OpId], closed: ClosedLoop) -> Self {
+        let is_step = |&position: &usize| graph.op(ops[position]).opcode == Opcode::CkksStep;
+        let markers = (closed.start..closed.end).filter(is_step).chain([closed.end]);
+        Self {
+            markers: markers.collect(),
+        }
+    }
+
+    /// Which part an operation belongs to: a stream to the step that it is of, wherever it is first read.
+    fn part(&self, position: usize, op: &OpData) -> usize {
+        let own = op.int("step").filter(|_| op.opcode == Opcode::CkksInput);
+        let after = self.markers.len();
+        match self.markers.partition_point(|&marker| marker < position) {
+            part if part == 0 || part == after => part,
+            part => own.map_or(part, |step| 1 + step as usize),
+        }
+    }
 }
 
 /// Sums that are made in one pass at most: with more, what they have in common is a small part of what is read.
@@ -175,40 +202,46 @@ struct Emitter<'g> {
 impl Emitter<'_> {
     /// The parts of a program with a closed loop, each from its own sinks: what later parts read, then what leaves the
     /// program or is kept in states.
-    fn parts(&mut self, ops: &[OpId], closed: ClosedLoop) {
-        let mut last_use = vec![0; self.old.value_count()];
-        let mut first_use = vec![usize::MAX; self.old.value_count()];
+    fn parts(&mut self, ops: &[OpId], parts: &Parts) {
+        let old = self.old;
+        let part_of = |position: usize| parts.part(position, old.op(ops[position]));
+        let mut first_use = vec![usize::MAX; old.value_count()];
+        let mut last_use = vec![0; old.value_count()];
+        let mut members = vec![Vec::new(); parts.markers.len() + 1];
         for (position, &op) in ops.iter().enumerate() {
-            for &operand in &self.old.op(op).operands {
-                last_use[operand.index()] = position;
-                first_use[operand.index()] = position.min(first_use[operand.index()]);
+            let part = part_of(position);
+            for &operand in &old.op(op).operands {
+                last_use[operand.index()] = part.max(last_use[operand.index()]);
+                first_use[operand.index()] = part.min(first_use[operand.index()]);
+            }
+            if !parts.markers.contains(&position) {
+                members[part].push(op);
             }
         }
-        let body = closed.start + 1..closed.end;
-        for part in [0..closed.start, body, closed.end + 1..ops.len()] {
-            if part.start > 0 {
-                self.emit(ops[part.start - 1]);
+        let after = parts.markers.len();
+        for (part, members) in members.iter().enumerate() {
+            if let Some(marker) = part.checked_sub(1) {
+                self.emit(ops[parts.markers[marker]]);
             }
-            let old = self.old;
-            // An input that only a later part reads is asked for there: it takes no place in the loop.
+            // An input that only what follows the loop reads is asked for there: it takes no place in the loop.
             let is_read_later = |op: &OpId| {
                 let op = old.op(*op);
                 let is_input = op.opcode == Opcode::CkksInput && !op.flag("state");
                 let uses = op.results.iter();
                 let mut uses = uses.map(|result| (first_use[result.index()], last_use[result.index()]));
-                uses.any(|(first, last)| last >= part.end && !(is_input && first > closed.end))
+                uses.any(|(first, last)| last > part && !(is_input && first == after))
             };
-            for &op in ops[part.clone()].iter().filter(|op| is_read_later(op)) {
+            for &op in members.iter().filter(|op| is_read_later(op)) {
                 self.emit(op);
             }
             let tile = |op: &OpData| (op.int("port"), op.int("tile"));
             let mut reads: BTreeMap<_, Vec<OpId>> = BTreeMap::new();
-            for &op in &ops[part.clone()] {
+            for &op in members {
                 if old.op(op).opcode == Opcode::CkksInput && old.op(op).flag("state") {
                     reads.entry(tile(old.op(op))).or_default().push(op);
                 }
             }
-            for &op in &ops[part] {
+            for &op in members {
                 let data = old.op(op);
                 if data.opcode != Opcode::CkksOutput {
                     continue;

@@ -43,6 +43,9 @@
 //! %4 = tensor.state {name = "s"} : tensor<scalar, secret>
 //! ```
 //! With epochs, `every` beside the count is their length: what follows `train.end` then runs after each of them.
+//!
+//! A round of a body can be several steps: copies of it with `train.step {index}` between them, the first with the number
+//! of them, `steps`. Count and `every` are rounds then. What one copy hands to the next needs no refresh if levels are left.
 
 use crate::analysis::depth::Depths;
 use crate::dialect::tensor::Elements;
@@ -84,15 +87,16 @@ pub fn flat(graph: &Graph, steps: u32) -> Graph {
     rewriter.new
 }
 
-/// Closes every loop: one body, which runs `steps` times on states that are read and written by name. What follows it, the
-/// epoch's operations first, runs after every `epoch` steps, or once. A graph has one loop at most.
-pub fn closed(graph: &Graph, steps: u32, epoch: Option<u32>) -> Graph {
+/// Closes every loop: one body of `round` steps, which runs as often as makes `steps` on states that are read and written by
+/// name. What follows it, the epoch's operations first, runs after every `epoch` steps, or once. Rounds fill both. A graph has
+/// one loop at most.
+pub fn closed(graph: &Graph, steps: u32, epoch: Option<u32>, round: u32) -> Graph {
     let mut rewriter = Rewriter::new(graph);
     let body = rewriter.new.body();
     rewriter.block(graph.body(), body, &mut |rewriter, op, to| {
         let is_loop = graph.op(op).opcode == Opcode::TrainLoop;
         if is_loop {
-            close(rewriter, op, to, steps, epoch);
+            close(rewriter, op, to, steps, epoch, round);
         }
         is_loop
     });
@@ -171,7 +175,7 @@ fn unroll(rewriter: &mut Rewriter<'_>, op: OpId, to: BlockId, steps: u32) {
     rewriter.set_all(&train.results, &carried);
 }
 
-fn close(rewriter: &mut Rewriter<'_>, op: OpId, to: BlockId, steps: u32, epoch: Option<u32>) {
+fn close(rewriter: &mut Rewriter<'_>, op: OpId, to: BlockId, steps: u32, epoch: Option<u32>, round: u32) {
     let old = rewriter.old;
     let train = old.op(op);
     let names = train.texts("names");
@@ -197,11 +201,25 @@ fn close(rewriter: &mut Rewriter<'_>, op: OpId, to: BlockId, steps: u32, epoch: 
     for (name, first) in names.iter().zip(rewriter.get_all(&train.operands)) {
         store(rewriter, name, first);
     }
-    let mut counts = Builder::attributes([("index", 0u32.into()), ("count", steps.into())]);
-    counts.extend(epoch.map(|epoch| ("every".to_owned(), epoch.into())));
+    let rounds = steps / round;
+    let mut counts = Builder::attributes([("index", 0u32.into()), ("count", rounds.into())]);
+    counts.extend(epoch.map(|epoch| ("every".to_owned(), (epoch / round).into())));
+    counts.extend((round > 1).then(|| ("steps".to_owned(), round.into())));
     mark(rewriter, Opcode::TrainStep, counts);
     let states = load(rewriter);
-    let next = inline(rewriter, train.regions[0], to, states.clone(), Time::Every(steps));
+    let mut next = states.clone();
+    for index in 0..round {
+        if index > 0 {
+            let attributes = Builder::attributes([("index", index.into())]);
+            mark(rewriter, Opcode::TrainStep, attributes);
+        }
+        let time = Time::Every {
+            rounds,
+            steps: round,
+            index,
+        };
+        next = inline(rewriter, train.regions[0], to, next, time);
+    }
     for ((name, next), state) in names.iter().zip(next).zip(states) {
         if next != state {
             store(rewriter, name, next);
@@ -210,7 +228,11 @@ fn close(rewriter: &mut Rewriter<'_>, op: OpId, to: BlockId, steps: u32, epoch: 
     mark(rewriter, Opcode::TrainEnd, Default::default());
     let states = load(rewriter);
     let time = match epoch {
-        Some(_) => Time::Every(steps),
+        Some(_) => Time::Every {
+            rounds,
+            steps: round,
+            index: round - 1,
+        },
         None => Time::Step(steps.saturating_sub(1)),
     };
     let states = inline(rewriter, train.regions[1], to, states, time);
@@ -230,8 +252,8 @@ fn secret(ty: &Type) -> Type {
 enum Time {
     /// In this step.
     Step(u32),
-    /// In each of so many steps.
-    Every(u32),
+    /// In each of so many rounds of so many steps, in the step of this index.
+    Every { rounds: u32, steps: u32, index: u32 },
 }
 
 /// Copies a region's operations with `carried` in place of its arguments; gives what it yields, or `carried`.
@@ -267,18 +289,23 @@ fn inline(
                 };
                 let elements = match time {
                     Time::Step(step) => Elements::Splat(value(step)),
-                    Time::Every(1) => Elements::Splat(value(0)),
-                    Time::Every(steps) => Elements::Steps((0..steps).map(value).collect()),
+                    Time::Every { rounds: 1, index, .. } => Elements::Splat(value(index)),
+                    Time::Every { rounds, steps, index } => {
+                        Elements::Steps((0..rounds).map(|round| value(round * steps + index)).collect())
+                    }
                 };
                 let constant = rewriter.builder(to, id).constant(&[], elements);
                 rewriter.set(op.results[0], constant);
             }
             Opcode::TensorStream => {
                 let copy = rewriter.copy(id, to);
-                if let Time::Step(step) = time {
-                    let attributes = &mut rewriter.new.op_mut(copy).attributes;
-                    attributes.insert("step", step.into());
-                }
+                // In every round: which of its steps, if there are several.
+                let step = match time {
+                    Time::Step(step) => Some(step),
+                    Time::Every { steps, index, .. } => (steps > 1).then_some(index),
+                };
+                let attributes = &mut rewriter.new.op_mut(copy).attributes;
+                attributes.extend(step.map(|step| ("step".to_owned(), step.into())));
             }
             _ => drop(rewriter.copy(id, to)),
         }

@@ -10,7 +10,7 @@ use crate::analysis::cost::{CostModel, Shape};
 use crate::analysis::depth;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::emit::{self, Claims};
-use crate::ir::{Graph, Opcode};
+use crate::ir::{ClosedLoop, Graph, Opcode};
 use crate::options::Options;
 use crate::parallel;
 use crate::params::search::{self, Choice, Placed, Space};
@@ -430,13 +430,15 @@ pub fn finish(
     emit::run(packed, choice, claims)
 }
 
-/// Training steps of a graph without loops: unrolled ones count one each, a closed body as often as it runs.
+/// Training steps of a graph without loops: unrolled ones count one each, those of a closed body as often as it runs.
 pub fn steps(graph: &Graph) -> u32 {
-    graph
-        .walk()
+    let order = graph.walk();
+    if let Some(closed) = ClosedLoop::find(graph, &order) {
+        return closed.count * closed.steps;
+    }
+    order
         .into_iter()
         .map(|op| graph.op(op))
         .filter(|op| op.opcode == Opcode::TrainStep)
-        .map(|op| op.int("count").map_or(1, |count| count as u32))
-        .sum()
+        .count() as u32
 }

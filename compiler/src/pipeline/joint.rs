@@ -3,20 +3,41 @@
 //! A bootstrap that leaves more levels takes longer, and there are fewer of them. Which is best depends on the program: its
 //! bootstraps are placed for each number of levels left, and the ways to bootstrap are compared by the predicted time of
 //! the whole. The best few are worked out in full.
+//!
+//! A loop whose step is shallow need not bootstrap in every step: [`rounds`] says how many steps are worth one body.
 
 use crate::diagnostic::Diagnostic;
+use crate::options::Options;
 use crate::parallel;
 use crate::params::Bootstrapping;
 use crate::params::search::Space;
 use crate::pass::bootstrap;
 use crate::pass::layout::{Frame, Packed};
-use crate::pass::placement::{self, Setting};
+use crate::pass::placement::{self, Refreshed, Setting};
 
 /// Fewest and most levels that bootstraps may leave.
 const LEAST_LEFT: u32 = 4;
 const MOST_LEFT: u32 = 16;
+/// Most steps of a round: with more, a body gets long, and there is little left to save.
+const MOST_STEPS: u32 = 4;
 /// Ways to bootstrap that are worked out in full.
 const FINALISTS: usize = 3;
+
+/// Numbers of steps, above one, that a round of a closed loop may well have, told by where its body of one step bootstraps: in
+/// one place alone, and so that a bootstrap can leave the levels of several steps. They fill the steps, and epochs.
+///
+/// A step that bootstraps in several places uses up what one leaves, or nearly: more steps in a round then have as many more
+/// bootstraps, which the levels of [`ways`] are chosen for already.
+pub fn rounds(refreshed: &[Refreshed], steps: u32, options: &Options) -> Vec<u32> {
+    let mut inside = refreshed.iter().filter(|refreshed| refreshed.times > 1);
+    let (Some(only), None) = (inside.next(), inside.next()) else {
+        return Vec::new();
+    };
+    let epoch = options.steps_per_epoch.unwrap_or(steps);
+    let fills = |round: &u32| steps.is_multiple_of(*round) && epoch.is_multiple_of(*round);
+    let has_room = |round: &u32| i64::from(*round) * only.missing() <= i64::from(MOST_LEFT);
+    (2..=MOST_STEPS).filter(fills).filter(has_room).collect()
+}
 
 /// A way to bootstrap, with what it is expected to take.
 #[derive(Clone)]

@@ -6,7 +6,7 @@ use cipherloom_plan::{PortKind, Repeat};
 use crate::diagnostic::Diagnostic;
 use crate::dialect::slot::Vectors;
 use crate::emit::Claims;
-use crate::ir::Value;
+use crate::ir::{Builder, Value};
 use crate::params::search::{self, Choice, Space};
 use crate::params::{BootstrapSet, Bootstrapping};
 use crate::pass::layout::{Packed, Port};
@@ -86,7 +86,10 @@ impl Study {
             }
         }
         if loops {
-            vectors.step(0, Some(i64::from(self.rounds)), None);
+            vectors.step(Builder::attributes([
+                ("index", 0u32.into()),
+                ("count", self.rounds.into()),
+            ]));
             for tile in 0..self.vectors {
                 let x = vectors.state(state, tile);
                 let y = bootstrap(&mut vectors, x);

@@ -68,7 +68,7 @@ fn graph_with(text: &str, steps: u32, closed_loop: bool) -> Graph {
     let source = Source::new("test.loom", text);
     let graph = sema::check(&source, &options, &mut diagnostics).unwrap_or_else(|| panic!("{diagnostics:?}"));
     let exact = grad::differentiate(&graph).expect("differentiable");
-    flatten(&exact, steps, is_closed(&exact, &options), &options)
+    flatten(&exact, steps, is_closed(&exact, &options).then_some(1), &options)
         .expect("approximable")
         .0
 }

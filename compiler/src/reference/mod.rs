@@ -117,6 +117,8 @@ impl<'g> Reference<'g> {
             length,
             values: vec![None; self.graph.value_count()],
             step: 0,
+            round: 0,
+            round_begins: 0,
             outcome: Outcome::default(),
             observed: BTreeMap::new(),
         };
@@ -133,6 +135,9 @@ struct Run<'g, 'i> {
     length: Length,
     values: Vec<Option<TensorData>>,
     step: usize,
+    /// Of a closed loop: the round, and its first step.
+    round: usize,
+    round_begins: usize,
     outcome: Outcome,
     observed: BTreeMap<(Span, String), Observed>,
 }
@@ -163,8 +168,9 @@ impl Run<'_, '_> {
         }
         let closed = ClosedLoop::find(graph, ops);
         for (position, round) in ClosedLoop::run(closed.as_ref(), ops.len()) {
-            if closed.is_some_and(|closed| closed.start == position) {
-                self.step = round as usize;
+            if let Some(closed) = closed.filter(|closed| closed.start == position) {
+                (self.round, self.round_begins) = (round as usize, closed.step(round, 0) as usize);
+                self.step = self.round_begins;
             }
             self.op(ops[position])?;
             if closed.is_some_and(|closed| (round + 1) % closed.every == 0) && position + 1 == ops.len() {
@@ -218,7 +224,7 @@ impl Run<'_, '_> {
             // The body of a closed loop has its step already.
             TrainStep if op.int("count").is_some() => return Ok(()),
             TrainStep => {
-                self.step = op.int("index").unwrap_or(0) as usize;
+                self.step = self.round_begins + op.int("index").unwrap_or(0) as usize;
                 return Ok(());
             }
             TensorStore => {
@@ -238,7 +244,8 @@ impl Run<'_, '_> {
             }
             TensorStream => {
                 let name = named(op);
-                let step = op.int("step").map_or(self.step, |step| step as usize);
+                let step = op.int("step");
+                let step = step.map_or(self.step, |step| self.round_begins + step as usize);
                 let values = self.batches.batch(&name, step);
                 self.leaf(op, name, values)?
             }
@@ -252,7 +259,7 @@ impl Run<'_, '_> {
                     .ok_or(ReferenceError::Operation(op.opcode.name()))?;
                 TensorData {
                     shape: ty.shape.clone(),
-                    values: elements.at_step(self.step).expand(ty.elements()),
+                    values: elements.at_step(self.round).expand(ty.elements()),
                 }
             }
             TensorStepIndex => TensorData {

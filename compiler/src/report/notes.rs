@@ -44,9 +44,10 @@ pub fn assumptions(notes: &[RangeNote], source: &Source) -> Vec<String> {
 /// What each bootstrap is for: where, how many, what they take, and what would spare them.
 pub fn refreshed(refreshed: &[Refreshed], source: &Source) -> Vec<String> {
     let line = |refreshed: &Refreshed| {
-        let often = match refreshed.times {
-            1 => String::new(),
-            _ => " in each step".to_owned(),
+        let often = match (refreshed.times, refreshed.steps) {
+            (1, _) => String::new(),
+            (_, 1) => " in each step".to_owned(),
+            (_, steps) => format!(" every {steps} steps"),
         };
         let spared = match refreshed.missing() {
             missing if missing > 0 => format!("{missing} levels are missing without"),
@@ -153,14 +154,20 @@ mod tests {
             span: Span::new(19, 39),
             vectors: 2,
             times: 40,
+            steps: 1,
             asked: 12,
             left: 5,
             seconds: 1.5,
         };
+        let rounds = Refreshed {
+            steps: 3,
+            ..refreshed.clone()
+        };
         assert_eq!(
-            super::refreshed(&[refreshed], &source),
+            super::refreshed(&[refreshed, rounds], &source),
             [
-                "2 ciphertexts are bootstrapped in each step, 1.50 s: level 12 is asked for, 7 levels are missing without (2: sigmoid(x, range: 3))"
+                "2 ciphertexts are bootstrapped in each step, 1.50 s: level 12 is asked for, 7 levels are missing without (2: sigmoid(x, range: 3))",
+                "2 ciphertexts are bootstrapped every 3 steps, 1.50 s: level 12 is asked for, 7 levels are missing without (2: sigmoid(x, range: 3))"
             ]
         );
     }

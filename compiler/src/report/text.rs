@@ -404,11 +404,15 @@ fn stages(text: &mut String, stages: &[Stage]) {
     push_table(text, &rows, "><<<");
 }
 
-/// `Step 3`, or `Steps 2 to 20` of a step that is repeated.
+/// `Step 3`, or `Steps 2 to 20` of a step that is repeated, or `Steps 1, 4 … 22` where others are repeated with it.
 fn step_numbers(step: &StepReport, one: &str, many: &str) -> String {
-    let text = match step.runs {
-        0 | 1 => format!("{one} {}", step.number),
-        runs => format!("{many} {} to {}", step.number, step.number + runs - 1),
+    let (first, every) = (step.number, step.every);
+    let last = first + every * step.runs.saturating_sub(1);
+    let text = match (step.runs, every) {
+        (0 | 1, _) => format!("{one} {first}"),
+        (_, 1) => format!("{many} {first} to {last}"),
+        (2, _) => format!("{many} {first} and {last}"),
+        _ => format!("{many} {first}, {} … {last}", first + every),
     };
     text.trim_start().to_owned()
 }

@@ -43,6 +43,8 @@ pub struct StepReport {
     pub number: u64,
     /// How often it runs.
     pub runs: u64,
+    /// Steps from one of its runs to the next: as many as a round of its loop has.
+    pub every: u64,
     /// Its first instruction.
     pub first_instruction: usize,
     /// Its number of instructions.
@@ -101,15 +103,28 @@ impl Timeline {
             .map(|(start, end)| start..end)
             .collect();
         let stages = |range| stages(plan, source, &instructions, &scales, range);
-        let mut number = 1;
-        let steps: Vec<StepReport> = segments
-            .iter()
-            .map(|range| {
-                let step = StepReport::new(&instructions, &runs, range.clone(), number);
-                number += step.runs;
-                step
-            })
-            .collect();
+        // The steps of one round of a loop follow each other without the beginning or end of another loop.
+        let is_one_round = |a: &Range<usize>, _: &Range<usize>| {
+            let loops = instructions[a.clone()]
+                .iter()
+                .any(|i| matches!(i.op, Op::Loop | Op::End));
+            runs.get(a.start).is_some_and(|&runs| runs > 1) && !loops
+        };
+        let mut begun = 1;
+        let mut steps: Vec<StepReport> = Vec::new();
+        for round in segments.chunk_by(is_one_round) {
+            let every = round.len() as u64;
+            for (number, range) in (begun..).zip(round) {
+                steps.push(StepReport::new(
+                    &instructions,
+                    &runs,
+                    range.clone(),
+                    number,
+                    every,
+                ));
+            }
+            begun += every * steps.last().map_or(1, |step| step.runs);
+        }
         let typical = typical(&steps);
         Self {
             operations: operations.list(),
@@ -189,12 +204,13 @@ fn stages(
 }
 
 impl StepReport {
-    fn new(instructions: &[Instruction], runs: &[u64], range: Range<usize>, number: u64) -> Self {
+    fn new(instructions: &[Instruction], runs: &[u64], range: Range<usize>, number: u64, every: u64) -> Self {
         let body = &instructions[range.clone()];
         let count = |wanted: fn(Op) -> bool| -> u64 { body.iter().filter(|i| wanted(i.op)).count() as u64 };
         let levels = || body.iter().filter(|i| i.op.signature().level).map(|i| i.level);
         Self {
             number,
+            every,
             runs: runs.get(range.start).copied().unwrap_or(1),
             first_instruction: range.start,
             instructions: body.len(),

@@ -12,6 +12,8 @@ use crate::ir::{Graph, OpData, Opcode, Secrecy, Value};
 
 /// Rounds in which the factors of states settle, if they do.
 const MOST_ROUNDS: usize = 64;
+/// Factors beyond, or below one by this, are on their way to infinity: each round multiplies them.
+const FARTHEST: f64 = 1e9;
 
 /// The wish for each value, by index. A state has one factor wherever it is read or written, for which what is written
 /// wishes: that which its first read then wishes for, if there is such a one, or else what it wished for by itself.
@@ -37,16 +39,14 @@ pub fn scale_hints(graph: &Graph) -> Vec<Option<f64>> {
         factors
     };
     let alone = first_reads(&hints);
-    let mut factors = alone.clone();
-    let closed = (0..MOST_ROUNDS).any(|_| {
-        let next = first_reads(&wishes(graph, &factors));
-        let is_fixed = next == factors;
-        factors = next;
-        is_fixed
+    let in_reach = |factor: &f64| (1.0 / FARTHEST..=FARTHEST).contains(factor);
+    let rounds = std::iter::successors(Some(alone.clone()), |factors| {
+        let next = first_reads(&wishes(graph, factors));
+        next.values().all(in_reach).then_some(next)
     });
-    if !closed {
-        factors = alone;
-    }
+    let rounds: Vec<_> = rounds.take(MOST_ROUNDS).collect();
+    let settled = rounds.windows(2).find(|rounds| rounds[0] == rounds[1]);
+    let factors = settled.map_or(alone, |rounds| rounds[1].clone());
     let mut hints = wishes(graph, &factors);
     for state in &states {
         hints[state.results[0].index()] = factors.get(state.text("name").unwrap_or_default()).copied();

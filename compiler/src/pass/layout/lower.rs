@@ -185,12 +185,7 @@ impl Lowering<'_> {
                 let shape = self.tensor_type(op.results[0]).shape;
                 self.set(op, Known::Public(Public { shape, elements }));
             }
-            TrainStep => {
-                let (count, every) = (op.int("count"), op.int("every"));
-                self.packer
-                    .vectors
-                    .step(op.int("index").unwrap_or(0), count, every);
-            }
+            TrainStep => self.packer.vectors.step(op.attributes.clone()),
             TrainEnd => self.packer.vectors.end(),
             TensorState => self.load(op),
             TensorStore => self.store(op)?,

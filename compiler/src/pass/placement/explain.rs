@@ -15,6 +15,8 @@ pub struct Refreshed {
     pub vectors: u32,
     /// How often the body runs.
     pub times: u32,
+    /// Training steps of one run of the body.
+    pub steps: u32,
     /// Level that the uses of the value ask for.
     pub asked: u32,
     /// Level that it has without one at most.
@@ -60,6 +62,7 @@ pub fn explain(graph: &Graph, setting: &Setting) -> Vec<Refreshed> {
             span: op.span,
             vectors: 1,
             times: ClosedLoop::times(closed.as_ref(), position),
+            steps: closed.map_or(1, |closed| closed.steps),
             asked: asked[result.index()].unwrap_or(0),
             left: made,
             seconds: setting.seconds(op, 0),

@@ -9,7 +9,7 @@ use cipherloom_plan::data::Layout;
 use super::*;
 use crate::analysis::cost::{CostModel, Shape};
 use crate::dialect::slot::{Vectors, evaluate};
-use crate::ir::{Opcode, Value};
+use crate::ir::{Builder, Opcode, Value};
 use crate::pass::layout::Port;
 use crate::source::Span;
 use crate::target::Target;
@@ -60,7 +60,10 @@ fn training(tiles: u32, rows: u32, chain: u32) -> Packed {
         vectors.store(weights, tile, zero);
         vectors.store(momentum, tile, zero);
     }
-    vectors.step(0, Some(3), None);
+    vectors.step(Builder::attributes([
+        ("index", 0u32.into()),
+        ("count", 3u32.into()),
+    ]));
     let ahead: Vec<Value> = (0..tiles).map(|tile| vectors.state(momentum, tile)).collect();
     let old: Vec<Value> = (0..tiles).map(|tile| vectors.state(weights, tile)).collect();
     let features: Vec<Vec<Value>> = (0..rows)

@@ -43,7 +43,9 @@ fn both_forms(text: &str, steps: u32, closed: bool) -> [Graph; 2] {
     [joined, plain].map(|graph| {
         let exact = grad::differentiate(&graph).expect("differentiable");
         let options = Options::default();
-        flatten(&exact, steps, closed, &options).expect("approximable").0
+        flatten(&exact, steps, closed.then_some(1), &options)
+            .expect("approximable")
+            .0
     })
 }
 

@@ -149,8 +149,8 @@ fn plans_of_closed_loops_compute_what_the_reference_does() {
     }
 }
 
-/// A graph closed with epochs, and the same with its loop rolled; functions are polynomials in both.
-fn in_epochs(text: &str, steps: u32, epoch: u32) -> (Graph, Graph) {
+/// A graph closed with epochs and rounds, and the same with its loop rolled; functions are polynomials in both.
+fn in_epochs(text: &str, steps: u32, epoch: u32, round: u32) -> (Graph, Graph) {
     let source = Source::new("test.loom", text);
     let graph = sema::check(&source, &Options::default(), &mut Diagnostics::new()).expect("valid");
     let exact = grad::differentiate(&graph).expect("differentiable");
@@ -158,15 +158,17 @@ fn in_epochs(text: &str, steps: u32, epoch: u32) -> (Graph, Graph) {
         steps_per_epoch: Some(epoch),
         ..Options::default()
     };
-    let closed = flatten(&exact, steps, true, &options).expect("approximable").0;
+    let closed = flatten(&exact, steps, Some(round), &options)
+        .expect("approximable")
+        .0;
     crate::ir::verify(&closed).expect("valid");
     (closed, approximate::run(&exact).expect("approximable").0)
 }
 
 #[test]
 fn plans_of_epochs_hand_out_what_the_reference_does_after_each() {
-    for (epochs, epoch) in [(1, 3), (3, 1), (3, 2)] {
-        let (graph, _) = in_epochs(SUMS, epochs * epoch, epoch);
+    for (epochs, epoch, round) in [(1, 3, 1), (3, 1, 1), (3, 2, 1), (1, 6, 2), (2, 3, 3), (3, 4, 2)] {
+        let (graph, _) = in_epochs(SUMS, epochs * epoch, epoch, round);
         let (packed, plan) = planned(&graph, &closed_options(7));
         let outputs = run_plan(&packed, &plan);
         let slots = run_slots(&packed);
@@ -184,7 +186,11 @@ fn plans_of_epochs_hand_out_what_the_reference_does_after_each() {
         let start = ops.iter().position(|&op| op == Op::Loop).expect("a loop");
         assert_eq!(ops[start..start + 3], [Op::Loop, Op::Loop, Op::Step]);
         let trips = [0, 1].map(|inner| plan.instructions[start + inner].a);
-        assert_eq!(trips, [epochs, epoch]);
+        assert_eq!(trips, [epochs, epoch / round]);
+        let inner = &plan.instructions[start..];
+        let inner = inner.iter().take_while(|i| i.op != Op::End).map(|i| i.op);
+        assert_eq!(inner.clone().filter(|&op| op == Op::Step).count() as u32, round);
+        assert_eq!(inner.filter(|&op| op == Op::Checkpoint).count(), 1);
         let inner_end = ops.iter().position(|&op| op == Op::End).expect("its end");
         assert_eq!(ops[inner_end - 1], Op::Checkpoint);
         assert!(!ops[start..inner_end].contains(&Op::Encode));
@@ -195,9 +201,14 @@ fn plans_of_epochs_hand_out_what_the_reference_does_after_each() {
 
 #[test]
 fn closed_and_rolled_epochs_mean_the_same() {
-    let (steps, epochs) = (3, 4);
-    for text in [SUMS.to_owned(), logistic(12, 5, "nesterov(rate: 1 / (1 + t))")] {
-        let (closed, rolled) = in_epochs(&text, steps * epochs, steps);
+    let (steps, epochs) = (4, 4);
+    for (text, round) in [
+        (SUMS.to_owned(), 1),
+        (SUMS.to_owned(), 2),
+        (logistic(12, 5, "nesterov(rate: 1 / (1 + t))"), 1),
+        (logistic(12, 5, "nesterov(rate: 1 / (1 + t))"), 4),
+    ] {
+        let (closed, rolled) = in_epochs(&text, steps * epochs, steps, round);
         let inputs = [("v", 5), ("s", 5), ("old", 5), ("x_val", 25)];
         let inputs = inputs.map(|(name, count)| (name.to_owned(), data(name, 0, count, -1.0, 1.0)));
         let inputs = BTreeMap::from(inputs);
