@@ -92,6 +92,7 @@ type ForwardBlock<W> = fn(&NttTable<'_, W>, usize, &mut [W], [&[W]; 2]);
 type PermuteAdd<W> = fn(&Modulus<W>, u32, u32, usize, &mut [W], &[W]);
 type Combine<W> = fn(&mut [Combination<'_, W>], &Rows<'_, W>);
 type CountWraps<W> = fn(&mut [W], &[&[W]], &[Reciprocal<W>]);
+type KeepBelow<W> = fn(&Modulus<W>, &[[u8; 8]], &mut [W]) -> usize;
 
 /// log2 of the smallest ring degree whose transforms fill vectors; smaller rings are the portable backend's.
 pub(crate) const MIN_VECTOR_LOG_DEGREE: u32 = 5;
@@ -158,6 +159,9 @@ pub(crate) struct Kernels<W> {
     pub combine: Combine<W>,
     /// `wraps[j] = round(Σᵢ rows[i][j] / qᵢ)` with the reciprocals of the qᵢ; as many columns.
     pub count_wraps: CountWraps<W>,
+    /// dst = those numbers that are below q once they are cut to its bits, in order, at the beginning; gives how many. `dst` is
+    /// as long as there are numbers, or longer; what follows may be overwritten.
+    pub keep_below: KeepBelow<W>,
 }
 
 /// What base conversion reads: one row per source prime, each residue below its own prime and all below 2^bits, and how

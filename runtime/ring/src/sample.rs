@@ -2,6 +2,7 @@
 
 use rand_core::CryptoRng;
 
+use crate::kernels::table;
 use crate::{Modulus, Word};
 
 /// Standard deviation of [`gaussian`].
@@ -49,34 +50,37 @@ const PIECE: usize = 1024;
 /// rejected, which is public.
 pub fn uniform<W: Word>(m: &Modulus<W>, rng: &mut (impl CryptoRng + ?Sized), limb: &mut [W]) {
     if m.bits() <= 32 {
-        uniform_from(m, rng, limb, |bytes: [u8; 4]| u32::from_le_bytes(bytes).into());
+        let (q, mask) = (m.value_u64(), u64::MAX >> (u64::BITS - m.bits()));
+        uniform_from(rng, limb, |numbers: &[[u8; 4]], limb| {
+            let mut kept = 0;
+            for &bytes in numbers {
+                let draw = u64::from(u32::from_le_bytes(bytes)) & mask;
+                // What is rejected is overwritten by the next.
+                if let Some(word) = limb.get_mut(kept) {
+                    *word = W::from_u64(draw);
+                }
+                kept += usize::from(draw < q);
+            }
+            kept
+        });
     } else {
-        uniform_from(m, rng, limb, u64::from_le_bytes);
+        let keep = table::<W>(m.bits()).keep_below;
+        uniform_from(rng, limb, |numbers, limb| keep(m, numbers, limb));
     }
 }
 
+/// Fills a limb with what `keep` leaves of numbers of so many bytes.
 fn uniform_from<W: Word, const BYTES: usize>(
-    m: &Modulus<W>,
     rng: &mut (impl CryptoRng + ?Sized),
     limb: &mut [W],
-    number: impl Fn([u8; BYTES]) -> u64,
+    keep: impl Fn(&[[u8; BYTES]], &mut [W]) -> usize,
 ) {
-    let q = m.value_u64();
-    let mask = u64::MAX >> (u64::BITS - m.bits());
     let (mut piece, mut done) = ([0; PIECE], 0);
-    while done < limb.len() {
+    while let Some(missing) = limb.get_mut(done..).filter(|missing| !missing.is_empty()) {
         // Never more than what is missing: the last draw is one that is kept.
-        let missing = PIECE.min((limb.len() - done) * BYTES);
-        let piece = &mut piece[..missing];
+        let piece = &mut piece[..PIECE.min(missing.len() * BYTES)];
         rng.fill_bytes(piece);
-        for &bytes in piece.as_chunks::<BYTES>().0 {
-            let draw = number(bytes) & mask;
-            // What is rejected is overwritten by the next.
-            if let Some(word) = limb.get_mut(done) {
-                *word = W::from_u64(draw);
-            }
-            done += usize::from(draw < q);
-        }
+        done += keep(piece.as_chunks::<BYTES>().0, missing);
     }
 }
 

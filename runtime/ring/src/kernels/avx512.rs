@@ -13,6 +13,7 @@ mod inner;
 mod ntt;
 mod permute;
 mod pointwise;
+mod sample;
 
 use core::arch::x86_64::*;
 
@@ -68,6 +69,7 @@ pub(super) static KERNELS: Kernels<u64> = Kernels {
     stream: entry!(pointwise::stream(dst, a)),
     combine: entry!(basis::combine(combinations, source)),
     count_wraps: entry!(basis::count_wraps(wraps, rows, reciprocals)),
+    keep_below: entry!(sample::keep_below(m, numbers, dst)),
 };
 
 /// One modulus in all lanes.

@@ -4,6 +4,7 @@ mod basis;
 mod ntt;
 pub(super) mod permute;
 pub(super) mod pointwise;
+pub(super) mod sample;
 
 use super::Kernels;
 use crate::Word;
@@ -44,5 +45,6 @@ pub(super) const fn kernels<W: Word>() -> Kernels<W> {
         stream: |dst, a| dst.iter_mut().zip(a).for_each(|(dst, &a)| *dst = a),
         combine: basis::combine,
         count_wraps: basis::count_wraps,
+        keep_below: sample::keep_below,
     }
 }

@@ -176,6 +176,37 @@ fn check_pointwise(q: u64, len: usize, seed: u64) {
 }
 
 /// Whatever a slice's alignment and length.
+/// What is kept of random numbers, with values just below, at and above the modulus among them.
+#[test]
+fn the_same_random_numbers_are_kept() {
+    for q in EDGES {
+        let m = Modulus::<u64>::new(q).unwrap();
+        for len in [0, 1, 7, 8, 9, 63, 64, 128] {
+            let mut rng = rng(q ^ len as u64);
+            let numbers: Vec<[u8; 8]> = (0..len)
+                .map(|i| match i % 4 {
+                    0 => q - 1,
+                    1 => q,
+                    _ => rng.next_u64(),
+                })
+                .map(u64::to_le_bytes)
+                .collect();
+            let mask = u64::MAX >> (u64::BITS - m.bits());
+            let expected: Vec<u64> = numbers
+                .iter()
+                .map(|&bytes| u64::from_le_bytes(bytes) & mask)
+                .collect();
+            let expected: Vec<u64> = expected.into_iter().filter(|&number| number < q).collect();
+            for (kernels, _) in backends(m.bits()) {
+                let mut kept = vec![u64::MAX; len + 3];
+                let count = (kernels.keep_below)(&m, &numbers, &mut kept);
+                assert_eq!(kept[..count], expected, "{q}, {len}");
+                assert_eq!(kept[len..], [u64::MAX; 3], "{q}, {len}");
+            }
+        }
+    }
+}
+
 #[test]
 fn streamed_words_arrive() {
     let words = residues(1 << 40, 100, &mut rng(0));
