@@ -176,7 +176,12 @@ fn carry(
     };
     let closed = || {
         let mut best: Form = attempt(Some(1), true, None)?;
-        for round in joint::rounds(&best.lowered.refreshed, steps, options) {
+        // A bootstrap that is written down is one in every step.
+        let rounds = match unroll::bootstraps(exact) {
+            true => Vec::new(),
+            false => joint::rounds(&best.lowered.refreshed, steps, options),
+        };
+        for round in rounds {
             let found = attempt(Some(round), true, None).ok();
             best = found
                 .filter(|found| found.rank(options) < best.rank(options))

@@ -40,7 +40,7 @@ pub use decrypt::decrypt_outputs;
 pub use encrypt::{Inputs, PortSummary, encrypt_inputs, write_inputs};
 pub use error::{HostError, Result};
 pub use keys::{EvaluationKeys, generate_evaluation_keys, write_evaluation_keys};
-pub use memory::{Region, Words, peak_memory_bytes};
+pub use memory::{Region, Words, forget_peak_memory, peak_memory_bytes};
 pub use outputs::Outputs;
 pub use plan_file::PlanFile;
 pub use progress::{Progress, Silent};

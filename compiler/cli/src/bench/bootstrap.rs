@@ -11,7 +11,7 @@ use cipherloom_compiler::report::Profile;
 use cipherloom_compiler::target::Target;
 use cipherloom_host::{
     EvaluationKeys, Inputs, PlanFile, Run, RunOptions, RunReport, SecretSeed, Silent, Tensor,
-    decrypt_outputs, encrypt_inputs, generate_evaluation_keys, generate_seed,
+    decrypt_outputs, encrypt_inputs, forget_peak_memory, generate_evaluation_keys, generate_seed,
 };
 use cipherloom_plan::{KeyKind, Op, Plan};
 use serde::Serialize;
@@ -314,6 +314,7 @@ fn measure(
     quick: bool,
     show: &mut dyn FnMut(&Line) -> Result<()>,
 ) -> Result<()> {
+    forget_peak_memory();
     let study = study(set, if quick { 2 } else { VECTORS }, 1, quick);
     let prepared = Prepared::new(set, &study)?;
     for &threads in threads {

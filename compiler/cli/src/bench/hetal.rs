@@ -13,7 +13,7 @@ use cipherloom_compiler::source::Source;
 use cipherloom_compiler::target::Target;
 use cipherloom_host::{
     PlanFile, Run, RunOptions, RunReport, Silent, Tensor, encrypt_inputs, generate_evaluation_keys,
-    generate_seed, peak_memory_bytes,
+    forget_peak_memory, generate_seed, peak_memory_bytes,
 };
 use cipherloom_plan::{Instruction, Op, Plan};
 use serde::Serialize;
@@ -155,6 +155,7 @@ pub fn run(names: &[String], quick: bool, show: &mut dyn FnMut(&Line) -> Result<
 
 /// A look takes a ring that protects nothing and a sixteenth of the features and rows.
 fn measure(shape: Shape, quick: bool) -> Result<Line> {
+    forget_peak_memory();
     let smaller = if quick { 16 } else { 1 };
     let (batch, features) = (shape.batch / smaller, FEATURES / smaller);
     let failed = |error: &dyn fmt::Display| CliError::new(format!("{}: {error}", shape.name), "");
