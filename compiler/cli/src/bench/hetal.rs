@@ -12,8 +12,8 @@ use cipherloom_compiler::report::Profile;
 use cipherloom_compiler::source::Source;
 use cipherloom_compiler::target::Target;
 use cipherloom_host::{
-    PlanFile, Run, RunOptions, RunReport, Silent, Tensor, encrypt_inputs, generate_evaluation_keys,
-    forget_peak_memory, generate_seed, peak_memory_bytes,
+    PlanFile, Run, RunOptions, RunReport, Silent, Tensor, encrypt_inputs, forget_peak_memory,
+    generate_evaluation_keys, generate_seed, peak_memory_bytes,
 };
 use cipherloom_plan::{Instruction, Op, Plan};
 use serde::Serialize;
