@@ -24,6 +24,16 @@ const SUMS: &str = "graph sums {
     output s, n;
 }";
 
+/// No value is further from what is expected than six predicted deviations.
+fn keeps(what: &str, found: &[f64], expected: &[f64], predicted: f64) {
+    let (_, largest) = differences(found, expected);
+    println!("{what}: largest {largest:.2e}, predicted {predicted:.2e}");
+    assert!(
+        largest < 6.0 * predicted,
+        "{what}: {largest:e} exceeds {predicted:e}"
+    );
+}
+
 #[test]
 fn one_body_serves_all_steps() {
     let mut numbers = Numbers::new(9);
@@ -45,11 +55,11 @@ fn one_body_serves_all_steps() {
         let reveals = clear.reveals.iter().map(|(name, value)| (name, value));
         for (name, expected) in clear.outputs.iter().chain(reveals) {
             let predicted = encrypted.predicted[name];
-            let (_, largest) = differences(&encrypted.results[name].values, &expected.values);
-            println!("{steps} steps, {name}: largest {largest:.2e}, predicted {predicted:.2e}");
-            assert!(
-                largest < 6.0 * predicted,
-                "{name}: {largest:e} exceeds {predicted:e}"
+            keeps(
+                &format!("{steps} steps, {name}"),
+                &encrypted.results[name].values,
+                &expected.values,
+                predicted,
             );
             assert!(predicted < 1e-4, "{name}: {predicted:e}");
         }
@@ -116,11 +126,11 @@ fn epochs_of_a_bootstrapped_training_come_out_right() {
                 .ports()
                 .find(|port| port.name() == name && port.error() > 0.0);
             let predicted = port.expect("a result").error();
-            let (_, largest) = differences(&results[name].values, &expected.values);
-            println!("epoch {number}, {name}: largest {largest:.2e}, predicted {predicted:.2e}");
-            assert!(
-                largest < 6.0 * predicted,
-                "{name}: {largest:e} exceeds {predicted:e}"
+            keeps(
+                &format!("epoch {number}, {name}"),
+                &results[name].values,
+                &expected.values,
+                predicted,
             );
         }
         let (best, stop) = (number == 1, number == 2);
@@ -187,11 +197,11 @@ fn shallow_steps_share_a_bootstrap() {
     assert_eq!(encrypted.report.step_seconds.len() as u32, epochs * epoch);
     for (name, expected) in &clear.outputs {
         let predicted = encrypted.predicted[name];
-        let (_, largest) = differences(&encrypted.results[name].values, &expected.values);
-        println!("{name}: largest {largest:.2e}, predicted {predicted:.2e}");
-        assert!(
-            largest < 6.0 * predicted,
-            "{name}: {largest:e} exceeds {predicted:e}"
+        keeps(
+            &format!("rounds, {name}"),
+            &encrypted.results[name].values,
+            &expected.values,
+            predicted,
         );
         assert!(predicted < 1e-2, "{name}: {predicted:e}");
     }

@@ -2,7 +2,7 @@
 
 use crate::error::{HostError, Result};
 use crate::files::read_full;
-use crate::memory::{Region, Words};
+use crate::memory::{Region, Words, zeros};
 use crate::outputs::Outputs;
 use crate::plan_file::PlanFile;
 use crate::secret::SecretSeed;
@@ -43,7 +43,7 @@ pub fn decrypt_outputs(
         let port = view
             .port(index)
             .ok_or_else(|| HostError::Mismatch("the plan has no such port".into()))?;
-        let mut values = Region::<f64>::zeroed("tensor", port.values())?.to_vec();
+        let mut values = zeros("tensor", port.values())?;
         for tile in 0..port.layout().tiles() {
             let level = usize::from(port.level());
             let mut ciphertext = Words::zeroed("ciphertext", context.parameters.ciphertext_words(level, 1))?;

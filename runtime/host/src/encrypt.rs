@@ -6,7 +6,7 @@ use crate::error::{HostError, Result};
 use crate::files::{
     CiphertextHeader, Form, Kind, Writer, ciphertext_form, read_full, read_seeded, seeded_record,
 };
-use crate::memory::{Region, Words};
+use crate::memory::{Region, Words, zeros};
 use crate::narrow::Narrow;
 use crate::plan_file::PlanFile;
 use crate::progress::{Progress, phase};
@@ -224,7 +224,7 @@ fn absent(view: &PortView<'_>) -> Result<(Cow<'static, [f64]>, Batches)> {
     }
     let shape: Vec<usize> = view.shape().iter().map(|&extent| extent as usize).collect();
     let zero = Tensor {
-        values: Region::<f64>::zeroed("state", view.values())?.to_vec(),
+        values: zeros("state", view.values())?,
         shape,
     };
     let batches = check(view, &zero)?;

@@ -42,10 +42,7 @@ impl<T: Pod> Region<T> {
         let bytes = count.saturating_mul(size_of::<T>());
         let none = || HostError::Memory { what, bytes };
         if bytes < HUGE_PAGE {
-            let mut memory = Vec::new();
-            memory.try_reserve_exact(count).map_err(|_| none())?;
-            memory.resize(count, T::zeroed());
-            return Ok(Self(Place::Small(memory)));
+            return zeros(what, count).map(|memory| Self(Place::Small(memory)));
         }
         let memory = MmapMut::map_anon(bytes).map_err(|_| none())?;
         // Advice: a system without huge pages refuses it, and nothing but speed is lost.
@@ -100,6 +97,17 @@ impl<T: Pod + Zeroize> Zeroize for Region<T> {
     fn zeroize(&mut self) {
         self.iter_mut().zeroize();
     }
+}
+
+/// `count` zeros for what is handed out as a vector, or an error instead of an abort.
+pub(crate) fn zeros<T: Pod>(what: &'static str, count: usize) -> Result<Vec<T>> {
+    let mut memory = Vec::new();
+    memory.try_reserve_exact(count).map_err(|_| HostError::Memory {
+        what,
+        bytes: count.saturating_mul(size_of::<T>()),
+    })?;
+    memory.resize(count, T::zeroed());
+    Ok(memory)
 }
 
 /// Pieces of memory that tasks hand on to each other. The system clears a page before it is used for the first time, which
