@@ -91,8 +91,16 @@ fn plan(packed: &Packed, choice: &Choice, claims: Claims) -> Result<PlanData, Di
     };
     let buffers = Buffers::new(graph, &order, place)?;
     let kinds = packed.ports.iter().map(|port| port.kind).collect();
-    let mut emitter = Emitter::new(graph, choice.chain.log_n, kinds, &choice.keys, buffers);
     let closed = ClosedLoop::find(graph, &order);
+    let steps_of_round = closed.map_or(1, |closed| closed.steps);
+    let mut emitter = Emitter::new(
+        graph,
+        choice.chain.log_n,
+        kinds,
+        &choice.keys,
+        buffers,
+        steps_of_round,
+    );
     let epochs = closed.filter(|closed| graph.op(order[closed.start]).int("every").is_some());
     let begin = |count: u32| Instruction {
         a: count,

@@ -12,7 +12,7 @@ use super::internal;
 use crate::analysis::rotation;
 use crate::diagnostic::Diagnostic;
 use crate::dialect::slot::Contents;
-use crate::ir::{Basis, ClosedLoop, Graph, OpData, Opcode, Type, Value};
+use crate::ir::{Basis, Graph, OpData, Opcode, Type, Value};
 
 /// Things that are stored once however often they are used.
 pub struct Table<T> {
@@ -53,13 +53,14 @@ pub struct Emitter<'g, P> {
 }
 
 impl<'g, P: Fn(Value) -> Option<Buffer>> Emitter<'g, P> {
-    /// For a program with these ports, keys and buffers.
+    /// For a program with these ports, keys and buffers, whose closed loop, if any, has rounds of so many steps.
     pub fn new(
         graph: &'g Graph,
         log_n: u32,
         ports: Vec<PortKind>,
         keys: &[Key],
         buffers: Buffers<P>,
+        steps_of_round: u32,
     ) -> Self {
         Self {
             graph,
@@ -69,7 +70,7 @@ impl<'g, P: Fn(Value) -> Option<Buffer>> Emitter<'g, P> {
             buffers,
             constants: Table::default(),
             scalars: Table::default(),
-            steps_of_round: ClosedLoop::find(graph, &graph.walk()).map_or(1, |closed| closed.steps),
+            steps_of_round,
         }
     }
 
