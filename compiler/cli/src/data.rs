@@ -40,6 +40,21 @@ pub struct Array {
     pub integer: bool,
 }
 
+impl Array {
+    /// The column of the 1 in every row; none unless the array is a matrix of two columns or more with one-hot rows.
+    pub fn one_hot_columns(&self) -> Option<Vec<usize>> {
+        let &[_, columns @ (2..)] = self.shape.as_slice() else {
+            return None;
+        };
+        let column = |row: &[f64]| {
+            let is_one_hot = row.iter().all(|&value| value == 0.0 || value == 1.0);
+            let place = row.iter().position(|&value| value == 1.0);
+            place.filter(|_| is_one_hot && row.iter().sum::<f64>() == 1.0)
+        };
+        self.values.chunks(columns).map(column).collect()
+    }
+}
+
 /// Arrays by name.
 pub type Arrays = BTreeMap<String, Array>;
 

@@ -103,11 +103,6 @@ impl Labels {
             _ => return None,
         };
         let is_class = |label: &f64| label.fract() == 0.0 && (0.0..classes as f64).contains(label);
-        let one_class = |row: &[f64]| {
-            let is_one_hot = row.iter().all(|&value| value == 0.0 || value == 1.0);
-            let place = row.iter().position(|&value| value == 1.0);
-            place.filter(|_| is_one_hot && row.iter().sum::<f64>() == 1.0)
-        };
         match (shape, array.shape.len()) {
             ([_], 1) if values.iter().all(is_class) => Some(Self::Binary(values.clone())),
             ([_, _], 1) if values.iter().all(is_class) => Some(Self::Classes(
@@ -115,17 +110,10 @@ impl Labels {
                 values.iter().map(|&label| label as usize).collect(),
             )),
             _ if array.shape != shape => None,
-            ([_, _], 2) => {
-                let rows = values
-                    .chunks(classes.max(1))
-                    .map(one_class)
-                    .collect::<Option<_>>();
-                Some(rows.map_or_else(
-                    || Self::Numbers(values.clone()),
-                    |rows| Self::Classes(classes, rows),
-                ))
-            }
-            _ => Some(Self::Numbers(values.clone())),
+            _ => Some(array.one_hot_columns().map_or_else(
+                || Self::Numbers(values.clone()),
+                |rows| Self::Classes(classes, rows),
+            )),
         }
     }
 

@@ -222,13 +222,17 @@ impl Clear {
 
 /// Accuracy if the labels are classes, mean squared error if not.
 fn score(encrypted: &TensorData, clear: &TensorData, labels: &Array) -> Scores {
-    let rows = labels.values.len();
+    let numbers = labels
+        .one_hot_columns()
+        .map(|classes| classes.into_iter().map(|class| class as f64).collect());
+    let labels = numbers.as_ref().unwrap_or(&labels.values);
+    let rows = labels.len();
     let classes = encrypted.shape.get(1).map_or(2, |&classes| classes as usize);
     let is_class = |label: &f64| label.fract() == 0.0 && (0.0..classes as f64).contains(label);
-    if labels.values.iter().all(is_class) {
+    if labels.iter().all(is_class) {
         let accuracy = |prediction: &TensorData| {
             let right = classify(prediction)
-                .zip(&labels.values)
+                .zip(labels)
                 .filter(|(class, label)| *class as f64 == **label);
             100.0 * right.count() as f64 / rows.max(1) as f64
         };
@@ -242,7 +246,7 @@ fn score(encrypted: &TensorData, clear: &TensorData, labels: &Array) -> Scores {
         let squares = prediction
             .values
             .iter()
-            .zip(&labels.values)
+            .zip(labels)
             .map(|(a, b)| (a - b) * (a - b));
         squares.sum::<f64>() / rows.max(1) as f64
     };
@@ -300,15 +304,18 @@ mod tests {
     #[test]
     fn of_many_classes_the_largest_score_wins() {
         let scores = tensor(&[2, 3], &[0.1, 0.7, 0.2, 0.9, 0.0, 0.1]);
-        let result = score(&scores, &scores, &labels(&[1.0, 2.0]));
-        assert_eq!(
-            result,
-            Scores::Accuracy {
-                rows: 2,
-                encrypted: 50.0,
-                clear: 50.0
-            }
-        );
+        let half = Scores::Accuracy {
+            rows: 2,
+            encrypted: 50.0,
+            clear: 50.0,
+        };
+        assert_eq!(score(&scores, &scores, &labels(&[1.0, 2.0])), half);
+        let one_hot = Array {
+            shape: vec![2, 3],
+            values: vec![0.0, 1.0, 0.0, 0.0, 0.0, 1.0],
+            integer: false,
+        };
+        assert_eq!(score(&scores, &scores, &one_hot), half);
     }
 
     #[test]
