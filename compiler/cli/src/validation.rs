@@ -1,13 +1,12 @@
 //! What the key holder does after an epoch: measures the loss on validation rows, and decides whether to go on.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use cipherloom_host::{Answer, Tensor};
 use cipherloom_plan::{Plan, PortKind};
 use serde::Serialize;
 
-use crate::data::{Array, Arrays};
+use crate::data::{Array, Data};
 use crate::error::{CliError, Result};
 
 /// Name of the reveal that is taken where several fit.
@@ -43,8 +42,8 @@ pub struct Measure {
 impl Validation {
     /// The labels `y_val` and the reveal that they are for; none if the data have no such labels, or the plan reveals nothing
     /// for as many rows. Then nothing is measured, and all epochs are run.
-    pub fn new(plan: &Plan<'_>, arrays: &Arrays, file: &Path) -> Result<Option<Self>> {
-        let Some(array) = arrays.get("y_val") else {
+    pub fn new(plan: &Plan<'_>, data: &Data) -> Result<Option<Self>> {
+        let Some(array) = data.arrays.get("y_val") else {
             return Ok(None);
         };
         let fits = |shape: &[u32]| shape.first().map(|&rows| rows as usize) == array.shape.first().copied();
@@ -61,7 +60,7 @@ impl Validation {
             CliError::new(
                 format!(
                     "{}: array `y_val` of shape {:?} does not fit the reveal `{}` of shape {shape:?}",
-                    file.display(),
+                    data.file.display(),
                     array.shape,
                     port.name()
                 ),

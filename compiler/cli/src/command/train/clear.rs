@@ -1,7 +1,6 @@
 //! The same training in f64, and how models score on rows held out.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use cipherloom_compiler::diagnostic::{Code, Diagnostic, Diagnostics};
 use cipherloom_compiler::ir::Graph;
@@ -12,7 +11,7 @@ use cipherloom_host::Tensor;
 use cipherloom_plan::{Plan, PortKind};
 
 use super::summary::Scores;
-use crate::data::{Array, Arrays, test_set};
+use crate::data::{Array, Data};
 use crate::error::{CliError, Result};
 use crate::validation::{EarlyStopping, Validation};
 
@@ -170,16 +169,15 @@ impl Clear {
         &self,
         encrypted: &BTreeMap<String, Tensor>,
         epoch: usize,
-        arrays: &Arrays,
-        file: &Path,
+        data: &Data,
     ) -> Result<Option<Scores>> {
-        let (Some(predictor), Some((_, labels))) = (&self.predictor, test_set(arrays)) else {
+        let (Some(predictor), Some((_, labels))) = (&self.predictor, data.test_set()) else {
             return Ok(None);
         };
         let mut streams = BTreeMap::new();
         for (name, row) in predictor.streams() {
             let held_out = format!("{name}_test");
-            let Some(array) = arrays.get(&held_out) else {
+            let Some(array) = data.arrays.get(&held_out) else {
                 return Ok(None);
             };
             let fits = array.shape.get(1..).is_some_and(|found| {
@@ -191,7 +189,7 @@ impl Clear {
                 return Err(CliError::new(
                     format!(
                         "{}: array `{held_out}`: expected one row of shape {row:?} for each of the {:?} labels in y_test, found {:?}",
-                        file.display(),
+                        data.file.display(),
                         labels.shape,
                         array.shape
                     ),
