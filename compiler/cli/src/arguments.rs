@@ -8,15 +8,38 @@ use cipherloom_compiler::ir::Opcode;
 use cipherloom_compiler::options::{Options, TensorData};
 use cipherloom_compiler::pipeline::{Compiled, compile};
 use cipherloom_compiler::report;
-use cipherloom_compiler::sema;
+use cipherloom_compiler::sema::{self, Given};
 use cipherloom_compiler::source::Source;
 use cipherloom_compiler::target::{Costs, Target};
 use clap::Args;
 use clap::builder::{PossibleValuesParser, RangedU64ValueParser};
 
-use crate::data::{self, Arrays};
+use crate::data::{self, Arrays, Data, Declared};
 use crate::error::{CliError, Result};
 use crate::ui::Ui;
+
+/// The data in the clear, and how they are scaled.
+#[derive(Clone, Debug, Args)]
+pub struct DataOptions {
+    /// The data: .npz, .npy, .csv or .safetensors
+    #[arg(long, value_name = "FILE")]
+    data: PathBuf,
+    /// Multiply the data of an input or stream by a number other than 0; may be repeated
+    #[arg(long, value_name = "NAME=FACTOR", value_parser = scale)]
+    scale: Vec<(String, f64)>,
+}
+
+impl DataOptions {
+    /// Reads the file.
+    pub fn load(&self) -> Result<Arrays> {
+        data::load(&self.data)
+    }
+
+    /// Scales what was read from the file, for the inputs and streams of a graph.
+    pub fn scaled(&self, arrays: Arrays, declared: &[Declared<'_>]) -> Result<Data> {
+        Data::scaled(self.data.clone(), arrays, &self.scale, declared)
+    }
+}
 
 /// Options that change what is compiled.
 #[derive(Clone, Debug, Args)]
@@ -85,6 +108,16 @@ impl GraphOptions {
 }
 
 impl PlanOptions {
+    /// Whether the user gives a const its value.
+    pub fn is_set(&self, name: &str) -> bool {
+        self.graph.set.iter().any(|(set, _)| set == name)
+    }
+
+    /// Gives consts their values, as `--set` does.
+    pub fn set(&mut self, values: impl IntoIterator<Item = (String, f64)>) {
+        self.graph.set.extend(values);
+    }
+
     /// Takes the length of an epoch from the data, unless it is given: the rows of the first stream, divided by its batch.
     pub fn epoch_of(&mut self, source: &Source, arrays: &Arrays) -> Result<()> {
         if self.epochs.is_none() || self.steps_per_epoch.is_some() {
@@ -102,7 +135,7 @@ impl PlanOptions {
             .filter(|op| op.opcode == Opcode::TensorStream);
         let mut steps = streams.filter_map(|stream| {
             let batch = *graph.ty(stream.results[0]).as_tensor()?.shape.first()?;
-            let array = data::rows_of(arrays, stream.text("name")?)?;
+            let (_, array) = data::find(arrays, stream.text("name")?, true)?;
             u32::try_from(array.shape.first()? / batch.max(1) as usize).ok()
         });
         self.steps_per_epoch = Some(steps.next().unwrap_or(1).max(1));
@@ -166,6 +199,15 @@ pub fn read_source(path: &Path) -> Result<Source> {
     Ok(Source::new(path.display().to_string(), text))
 }
 
+/// The inputs and streams of a graph; says on standard error why it does not parse.
+pub fn given(source: &Source, ui: &Ui) -> Result<Vec<Given>> {
+    let mut diagnostics = Diagnostics::new();
+    sema::given(source, &mut diagnostics).ok_or_else(|| {
+        show(&diagnostics, source, ui);
+        CliError::Reported
+    })
+}
+
 /// Compiles a graph; says on standard error what the compiler has to say.
 pub fn compile_graph(source: &Source, options: &Options, ui: &Ui) -> Result<Compiled> {
     let compiled = ui
@@ -227,9 +269,20 @@ pub fn threads() -> RangedU64ValueParser<usize> {
 }
 
 fn assignment(text: &str) -> std::result::Result<(String, f64), String> {
-    let (name, value) = text
-        .split_once('=')
-        .ok_or("write NAME=VALUE, for example batch=256")?;
+    named_number(text, "NAME=VALUE, for example batch=256")
+}
+
+fn scale(text: &str) -> std::result::Result<(String, f64), String> {
+    let scale = named_number(text, "NAME=FACTOR, for example x=0.125")?;
+    match scale.1 {
+        factor if factor == 0.0 || !factor.is_finite() => Err("write a number other than 0".to_owned()),
+        _ => Ok(scale),
+    }
+}
+
+/// A name and a number with `=` between them; `form` is for the error.
+fn named_number(text: &str, form: &str) -> std::result::Result<(String, f64), String> {
+    let (name, value) = text.split_once('=').ok_or_else(|| format!("write {form}"))?;
     let value = value
         .trim()
         .parse()
@@ -267,7 +320,19 @@ fn positive(text: &str) -> std::result::Result<f64, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::size;
+    use super::{assignment, scale, size};
+
+    #[test]
+    fn names_have_numbers() {
+        assert_eq!(assignment("batch = 16"), Ok(("batch".to_owned(), 16.0)));
+        assert_eq!(scale("x=-0.125"), Ok(("x".to_owned(), -0.125)));
+        assert!(["x", "x=", "x=a"].iter().all(|text| assignment(text).is_err()));
+        assert!(
+            ["x", "x=a", "x=0", "x=-0", "x=inf", "x=NaN", "x=1e999"]
+                .iter()
+                .all(|text| scale(text).is_err())
+        );
+    }
 
     #[test]
     fn sizes_have_units() {

@@ -1,15 +1,20 @@
 //! Clear data from files: arrays by name, whatever the format, and how they meet a plan's ports.
 
 mod bind;
+mod find;
 mod numpy;
 mod safetensors;
+mod scale;
 mod table;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-pub use bind::{bind, rows_of, test_set};
+pub use bind::bind;
+use find::stem;
+pub use find::{Declared, declared, extents, find};
 pub use numpy::write_npz;
+use scale::Scales;
 
 use tempfile::NamedTempFile;
 
@@ -27,7 +32,8 @@ Data files:
   .safetensors  tensors by name
 
 A stream or input `x` takes the array `x` if there is one, a stream else `x_train`. Integer labels become numbers; \
-where the graph says `one_hot`, label k becomes a row with 1 in column k. Values outside the declared range are refused.";
+where the graph says `one_hot`, label k becomes a row with 1 in column k. Values outside the declared range are refused; \
+--scale brings them into it: `--scale x=0.125` is for `x_train`, `x_val` and `x_test`, unless `x_val` has its own.";
 
 /// An array: values in row-major order.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,8 +46,55 @@ pub struct Array {
     pub integer: bool,
 }
 
+impl Array {
+    /// The column of the 1 in every row; none unless the array is a matrix of two columns or more with one-hot rows.
+    pub fn one_hot_columns(&self) -> Option<Vec<usize>> {
+        let &[_, columns @ (2..)] = self.shape.as_slice() else {
+            return None;
+        };
+        let column = |row: &[f64]| {
+            let is_one_hot = row.iter().all(|&value| value == 0.0 || value == 1.0);
+            let place = row.iter().position(|&value| value == 1.0);
+            place.filter(|_| is_one_hot && row.iter().sum::<f64>() == 1.0)
+        };
+        self.values.chunks(columns).map(column).collect()
+    }
+}
+
 /// Arrays by name.
 pub type Arrays = BTreeMap<String, Array>;
+
+/// What a command works with: the arrays of a file, scaled.
+#[derive(Clone, Debug)]
+pub struct Data {
+    /// The file, for errors.
+    pub file: PathBuf,
+    /// Its arrays, multiplied by their factors.
+    pub arrays: Arrays,
+    scales: Scales,
+}
+
+impl Data {
+    /// Arrays with factors by the name of an input or stream, each finite and not 0.
+    ///
+    /// # Errors
+    /// A factor for what cannot be scaled, or two for one name.
+    pub fn scaled(
+        file: PathBuf,
+        mut arrays: Arrays,
+        factors: &[(String, f64)],
+        declared: &[Declared<'_>],
+    ) -> Result<Self> {
+        let scales = Scales::new(factors, declared, &arrays)?;
+        scales.apply(&mut arrays);
+        Ok(Self { file, arrays, scales })
+    }
+
+    /// Rows held out for the test and their labels, if there are any.
+    pub fn test_set(&self) -> Option<(&Array, &Array)> {
+        Some((self.arrays.get("x_test")?, self.arrays.get("y_test")?))
+    }
+}
 
 /// Reads every array of a file, in the format that its name ends with.
 pub fn load(path: &Path) -> Result<Arrays> {

@@ -1,13 +1,12 @@
 //! What the key holder does after an epoch: measures the loss on validation rows, and decides whether to go on.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use cipherloom_host::{Answer, Tensor};
 use cipherloom_plan::{Plan, PortKind};
 use serde::Serialize;
 
-use crate::data::{Array, Arrays};
+use crate::data::{Array, Data};
 use crate::error::{CliError, Result};
 
 /// Name of the reveal that is taken where several fit.
@@ -43,8 +42,8 @@ pub struct Measure {
 impl Validation {
     /// The labels `y_val` and the reveal that they are for; none if the data have no such labels, or the plan reveals nothing
     /// for as many rows. Then nothing is measured, and all epochs are run.
-    pub fn new(plan: &Plan<'_>, arrays: &Arrays, file: &Path) -> Result<Option<Self>> {
-        let Some(array) = arrays.get("y_val") else {
+    pub fn new(plan: &Plan<'_>, data: &Data) -> Result<Option<Self>> {
+        let Some(array) = data.arrays.get("y_val") else {
             return Ok(None);
         };
         let fits = |shape: &[u32]| shape.first().map(|&rows| rows as usize) == array.shape.first().copied();
@@ -61,7 +60,7 @@ impl Validation {
             CliError::new(
                 format!(
                     "{}: array `y_val` of shape {:?} does not fit the reveal `{}` of shape {shape:?}",
-                    file.display(),
+                    data.file.display(),
                     array.shape,
                     port.name()
                 ),
@@ -103,11 +102,6 @@ impl Labels {
             _ => return None,
         };
         let is_class = |label: &f64| label.fract() == 0.0 && (0.0..classes as f64).contains(label);
-        let one_class = |row: &[f64]| {
-            let is_one_hot = row.iter().all(|&value| value == 0.0 || value == 1.0);
-            let place = row.iter().position(|&value| value == 1.0);
-            place.filter(|_| is_one_hot && row.iter().sum::<f64>() == 1.0)
-        };
         match (shape, array.shape.len()) {
             ([_], 1) if values.iter().all(is_class) => Some(Self::Binary(values.clone())),
             ([_, _], 1) if values.iter().all(is_class) => Some(Self::Classes(
@@ -115,17 +109,10 @@ impl Labels {
                 values.iter().map(|&label| label as usize).collect(),
             )),
             _ if array.shape != shape => None,
-            ([_, _], 2) => {
-                let rows = values
-                    .chunks(classes.max(1))
-                    .map(one_class)
-                    .collect::<Option<_>>();
-                Some(rows.map_or_else(
-                    || Self::Numbers(values.clone()),
-                    |rows| Self::Classes(classes, rows),
-                ))
-            }
-            _ => Some(Self::Numbers(values.clone())),
+            _ => Some(array.one_hot_columns().map_or_else(
+                || Self::Numbers(values.clone()),
+                |rows| Self::Classes(classes, rows),
+            )),
         }
     }
 

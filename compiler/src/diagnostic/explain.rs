@@ -45,7 +45,7 @@ fn paragraph(code: Code) -> &'static str {
              non-linear functions are approximated by polynomials that are good on that interval alone. \
              Declare `in [low, high]` for inputs, streams and states, and `range:` for non-linear \
              functions. The error appears if an interval is missing, empty, or provably exceeded. Scale \
-             data before encryption, or widen the interval at the price of a higher degree."
+             data with `--scale`, or widen the interval at the price of a higher degree."
         }
         Code::Depth => {
             "Each product of ciphertexts consumes a level of the modulus chain, and the longest chain that \

@@ -18,6 +18,7 @@ mod checker;
 mod declaration;
 mod expression;
 mod function;
+mod given;
 mod glorot;
 mod gradient;
 mod nonlinear;
@@ -29,6 +30,7 @@ mod sink;
 pub mod support;
 mod train;
 
+pub use given::{Given, given};
 pub use glorot::glorot;
 
 use crate::diagnostic::Diagnostics;

@@ -17,6 +17,14 @@ pub(crate) struct Batches {
     pub(crate) unused_rows: usize,
 }
 
+/// Checks that a tensor can be encrypted for a port: shape, range, one-hot rows. Encrypting checks the same.
+///
+/// # Errors
+/// [`HostError::Range`] for a value outside the declared range or no number, [`HostError::Data`] for everything else.
+pub fn check_tensor(port: &PortView<'_>, tensor: &Tensor) -> Result<()> {
+    check(port, tensor).map(|_| ())
+}
+
 /// Checks a tensor against its port and cuts it into batches: one for an input or a state, as many as fit for
 /// a stream.
 pub(crate) fn check(port: &PortView<'_>, tensor: &Tensor) -> Result<Batches> {
@@ -26,12 +34,12 @@ pub(crate) fn check(port: &PortView<'_>, tensor: &Tensor) -> Result<Batches> {
     let batches = batches(name, port.kind(), &wanted, &tensor.shape)?;
     for (index, &value) in tensor.values.iter().enumerate() {
         if !(port.low()..=port.high()).contains(&value) {
-            let problem = format!(
-                "{value} is outside the declared range [{}, {}]",
-                port.low(),
-                port.high()
-            );
-            return Err(HostError::data(name, place(&tensor.shape, index), problem));
+            return Err(HostError::Range {
+                tensor: name.to_owned(),
+                place: place(&tensor.shape, index),
+                value,
+                declared: (port.low(), port.high()),
+            });
         }
     }
     match tensor.shape.last() {

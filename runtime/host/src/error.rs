@@ -57,6 +57,17 @@ pub enum HostError {
         /// What is wrong.
         problem: String,
     },
+    /// A value of the user's data lies outside the range that the graph declares.
+    Range {
+        /// Name of the tensor.
+        tensor: String,
+        /// Row, column and so on; empty for a scalar.
+        place: String,
+        /// The value.
+        value: f64,
+        /// Lowest and highest value that is declared.
+        declared: (f64, f64),
+    },
     /// Keys, inputs, outputs and plan do not belong together.
     Mismatch(String),
     /// The CKKS layer refused.
@@ -123,6 +134,18 @@ fn short(hash: &[u8; 32]) -> impl fmt::Display + '_ {
     Short(hash)
 }
 
+/// A place after a comma, if there is one.
+struct After<'a>(&'a str);
+
+impl fmt::Display for After<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            "" => Ok(()),
+            place => write!(f, ", {place}"),
+        }
+    }
+}
+
 impl fmt::Display for HostError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -144,10 +167,14 @@ impl fmt::Display for HostError {
             Self::ToyPlan => f.write_str(
                 "the plan has toy parameters, which protect nothing; compile it with secure parameters, or allow toy plans for a test",
             ),
-            Self::Data { tensor, place, problem } if place.is_empty() => {
-                write!(f, "tensor `{tensor}`: {problem}")
+            Self::Data { tensor, place, problem } => {
+                write!(f, "tensor `{tensor}`{}: {problem}", After(place))
             }
-            Self::Data { tensor, place, problem } => write!(f, "tensor `{tensor}`, {place}: {problem}"),
+            Self::Range { tensor, place, value, declared: (low, high) } => write!(
+                f,
+                "tensor `{tensor}`{}: {value} is outside the declared range [{low}, {high}]",
+                After(place)
+            ),
             Self::Mismatch(problem) => f.write_str(problem),
             Self::Ckks { what, source } => write!(f, "{what}: {source}"),
             Self::Exec(error) => write!(f, "run: {error}"),

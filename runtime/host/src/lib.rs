@@ -36,6 +36,7 @@ mod tensor;
 
 pub use answer::{read_answer, write_answer};
 pub use cipherloom_ring::Backend;
+pub use data::check_tensor;
 pub use decrypt::decrypt_outputs;
 pub use encrypt::{Inputs, PortSummary, encrypt_inputs, write_inputs};
 pub use error::{HostError, Result};

@@ -6,6 +6,7 @@ use cipherloom_compiler::report::bytes;
 use cipherloom_host::{PlanFile, read_secret_key, write_inputs};
 use clap::Args;
 
+use crate::arguments::DataOptions;
 use crate::data;
 use crate::error::Result;
 use crate::ui::{Ui, count, say};
@@ -23,9 +24,8 @@ pub struct Encrypt {
     /// The key holder's secret key
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
-    /// The data: .npz, .npy, .csv or .safetensors
-    #[arg(long, value_name = "FILE")]
-    data: PathBuf,
+    #[command(flatten)]
+    data: DataOptions,
     /// Where to write the encrypted inputs
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
@@ -35,7 +35,10 @@ impl Encrypt {
     pub fn run(self) -> Result<()> {
         let plan = PlanFile::open(&self.plan)?;
         let secret = read_secret_key(&self.key, &plan)?;
-        let tensors = data::bind(&plan.plan(), &data::load(&self.data)?, &self.data)?;
+        let data = self
+            .data
+            .scaled(self.data.load()?, &data::declared(&plan.plan()))?;
+        let tensors = data::bind(&plan.plan(), &data)?;
         let inputs = write_inputs(
             &self.output,
             &plan,

@@ -7,6 +7,7 @@ use cipherloom_host::{HostError, Outputs, PlanFile, SecretSeed, decrypt_outputs,
 use clap::Args;
 use serde_json::json;
 
+use crate::arguments::DataOptions;
 use crate::data;
 use crate::error::{CliError, Result};
 use crate::folder::{Folder, pause, wait_for};
@@ -35,9 +36,8 @@ pub struct Hold {
     /// The secret key; a fresh one is made if the file does not exist
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
-    /// The data: .npz, .npy, .csv or .safetensors
-    #[arg(long, value_name = "FILE")]
-    data: PathBuf,
+    #[command(flatten)]
+    data: DataOptions,
     /// Epochs without a smaller validation loss after which training ends
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     patience: u32,
@@ -54,12 +54,13 @@ impl Hold {
         let ui = Ui::new(self.json);
         let mut progress = ui.progress();
         let lines = progress.lines();
-        let arrays = data::load(&self.data)?;
+        let arrays = self.data.load()?;
         let folder = Folder::make(&self.folder)?;
         wait_for(&folder.plan(), &lines);
         let plan = PlanFile::open(folder.plan())?;
-        let validation = Validation::new(&plan.plan(), &arrays, &self.data)?;
-        let tensors = data::bind(&plan.plan(), &arrays, &self.data)?;
+        let data = self.data.scaled(arrays, &data::declared(&plan.plan()))?;
+        let validation = Validation::new(&plan.plan(), &data)?;
+        let tensors = data::bind(&plan.plan(), &data)?;
         let secret = holder::secret(&plan, Some(&self.key))?;
         holder::put_evaluation_keys(&plan, &secret, &folder, &mut progress)?;
         holder::inputs(&plan, &secret, &tensors, Some(&folder), &mut progress)?;

@@ -2,18 +2,20 @@
 
 mod clear;
 mod run;
+mod sizes;
 mod summary;
 
 use std::path::PathBuf;
 use std::time::Instant;
 
+use cipherloom_compiler::diagnostic::Diagnostics;
 use cipherloom_compiler::report::Report;
 use cipherloom_host::{PlanFile, RunOptions, peak_memory_bytes};
 use clap::Args;
 
-use crate::arguments::{PlanOptions, compile_graph, read_source, show};
-use crate::data;
-use crate::error::Result;
+use crate::arguments::{DataOptions, PlanOptions, compile_graph, given, read_source, show};
+use crate::data::{self, Declared};
+use crate::error::{CliError, Result};
 use crate::folder::Folder;
 use crate::ui::{Ui, say};
 use crate::validation::{EarlyStopping, Validation};
@@ -26,6 +28,9 @@ use summary::{Epochs, Seconds, Summary};
 Compiles the graph, makes a key, encrypts the data, trains on ciphertexts, decrypts the result, and trains twice \
 more in the clear on the same batches: with the exact functions, and with the polynomials that stand for them under \
 encryption. Nothing is written unless --keep says where.
+
+A const that is a dimension of an input or stream takes the size that the data have there, unless --set says another: \
+features, classes, validation rows. The batch, which is the first dimension of streams, stays as the graph or --set says.
 
 With --epochs, the rows of the data make an epoch. After each one the validation predictions that the graph reveals are \
 decrypted and compared with y_val: exact cross-entropy where the labels are classes, mean squared error where not. \
@@ -41,14 +46,14 @@ two of them), mean squared error where they are other numbers.
 Examples:
   cipherloom train spam.loom --data sms.npz
   cipherloom train spam.loom --data sms.npz --steps 3 --set batch=512 --json
+  cipherloom train head.loom --data head.npz --scale x=0.125
   cipherloom train head.loom --data head.npz --epochs 20 --keep run
   cipherloom train head.loom --data head.npz --epochs 20 --keep run --resume", data::CONVENTION))]
 pub struct Train {
     /// The graph
     graph: PathBuf,
-    /// The data: .npz, .npy, .csv or .safetensors
-    #[arg(long, value_name = "FILE")]
-    data: PathBuf,
+    #[command(flatten)]
+    data: DataOptions,
     #[command(flatten)]
     options: PlanOptions,
     /// Worker threads [default: as many as the machine has]
@@ -77,9 +82,20 @@ impl Train {
         let mut progress = ui.progress();
         let mut seconds = Seconds::default();
         let source = read_source(&self.graph)?;
-        let arrays = data::load(&self.data)?;
+        let given = given(&source, &ui)?;
+        let declared: Vec<Declared<'_>> = given.iter().map(sizes::declared).collect();
+        let data = self.data.scaled(self.data.load()?, &declared)?;
         let mut plan_options = self.options;
-        plan_options.epoch_of(&source, &arrays)?;
+        let sizes = sizes::of_data(&given, &data.arrays, |name| plan_options.is_set(name));
+        let sizes = sizes.map_err(|diagnostic| {
+            show(&Diagnostics::from(*diagnostic), &source, &ui);
+            CliError::Reported
+        })?;
+        if let Some(text) = sizes::text(&sizes) {
+            progress.lines().say(&text);
+        }
+        plan_options.set(sizes.into_iter().map(|size| (size.name, size.extent as f64)));
+        plan_options.epoch_of(&source, &data.arrays)?;
         let options = plan_options.options(self.threads)?;
         let folder = match &self.keep {
             Some(path) => {
@@ -102,10 +118,10 @@ impl Train {
         }
         let mut report = Report::new(&plan.plan(), Some(&source), &[]);
         report.predict(&plan.plan(), &options.target);
-        let tensors = data::bind(&plan.plan(), &arrays, &self.data)?;
+        let tensors = data::bind(&plan.plan(), &data)?;
         let validation = match plan.plan().epochs() {
             0 => None,
-            _ => Validation::new(&plan.plan(), &arrays, &self.data)?,
+            _ => Validation::new(&plan.plan(), &data)?,
         };
         let clear = ui.wait("training in the clear", || {
             clear::train(&compiled, &plan.plan(), &tensors)
@@ -136,7 +152,7 @@ impl Train {
 
         let outputs = report.ports.iter().filter(|port| port.kind == "output");
         let summary = Summary {
-            scores: clear.score(&results, clear_epoch, &arrays, &self.data)?,
+            scores: clear.score(&results, clear_epoch, &data)?,
             max_weight_error: clear::largest_difference(&results, clear.exact.after(epoch)),
             max_weight_error_approximated: clear::largest_difference(
                 &results,

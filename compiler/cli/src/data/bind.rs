@@ -4,10 +4,11 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use cipherloom_host::Tensor;
-use cipherloom_plan::{Plan, PortKind};
+use cipherloom_host::{HostError, Tensor, check_tensor};
+use cipherloom_plan::{Plan, PortKind, PortView};
 
-use super::{Array, Arrays, describe};
+use super::scale::{fitting, is_scalable};
+use super::{Array, Arrays, Data, declared, describe, find};
 use crate::error::{CliError, Result};
 
 /// What a port asks for.
@@ -21,8 +22,12 @@ struct Wanted {
 
 /// Finds the tensor of every port through which data come in; a state takes an array of exactly its name, if there is one.
 ///
-/// Rows of streams that no training step would see are left out. `file` is for errors.
-pub fn bind(plan: &Plan<'_>, arrays: &Arrays, file: &Path) -> Result<BTreeMap<String, Tensor>> {
+/// Rows of streams that no training step would see are left out.
+///
+/// # Errors
+/// An array that is missing or does not fit: its shape, or values that are outside the declared range or no one-hot rows.
+pub fn bind(plan: &Plan<'_>, data: &Data) -> Result<BTreeMap<String, Tensor>> {
+    let Data { file, arrays, .. } = data;
     let steps = plan.parameters().steps() as usize;
     let mut tensors = BTreeMap::new();
     let mut first_stream: Option<(String, usize)> = None;
@@ -54,6 +59,7 @@ pub fn bind(plan: &Plan<'_>, arrays: &Arrays, file: &Path) -> Result<BTreeMap<St
             }
             truncate(&mut tensor, batch * steps.max(1));
         }
+        check_tensor(&port, &tensor).map_err(|error| refused(error, plan, &port, data))?;
         tensors.insert(wanted.name, tensor);
     }
     Ok(tensors)
@@ -68,29 +74,49 @@ fn truncate(tensor: &mut Tensor, rows: usize) {
     }
 }
 
-/// The array that a stream of a name takes its rows from: that of its name, else its training rows.
-pub fn rows_of<'a>(arrays: &'a Arrays, stream: &str) -> Option<&'a Array> {
-    arrays
-        .get(stream)
-        .or_else(|| arrays.get(&format!("{stream}_train")))
+/// What is wrong with the values of a port; for those outside its range, with the factor that brings them into it.
+fn refused(error: HostError, plan: &Plan<'_>, port: &PortView<'_>, data: &Data) -> CliError {
+    let problem = format!("{}: {error}", data.file.display());
+    let HostError::Range { .. } = error else {
+        return CliError::new(problem, "change the data");
+    };
+    let scale = match factor(plan, port, data) {
+        Some((name, factor)) => format!("scale the data with `--scale {name}={factor}`"),
+        None => "change the data".to_owned(),
+    };
+    let remedy = format!(
+        "{scale}, or declare another range for `{}` in the graph",
+        port.name()
+    );
+    CliError::new(problem, remedy)
 }
 
-/// Rows held out for the test and their labels, if the data have them.
-pub fn test_set(arrays: &Arrays) -> Option<(&Array, &Array)> {
-    Some((arrays.get("x_test")?, arrays.get("y_test")?))
+/// The factor that brings the data of a port, and of all that share its factor, into their ranges, and whose it is. It is what
+/// they are scaled by already times a power of two.
+fn factor<'a>(plan: &Plan<'a>, port: &PortView<'a>, data: &'a Data) -> Option<(&'a str, f64)> {
+    let declared = declared(plan);
+    let (name, present) = data.scales.of(port.name(), &declared);
+    let owner = declared.iter().find(|declared| declared.name == name)?;
+    let ports = plan.ports().filter(|port| {
+        let takes = matches!(port.kind(), PortKind::Input | PortKind::Stream);
+        takes && data.scales.of(port.name(), &declared).0 == name
+    });
+    let values = |port: PortView<'a>| {
+        let (_, array) = find(&data.arrays, port.name(), port.kind() == PortKind::Stream)?;
+        Some((array.values.as_slice(), (port.low(), port.high())))
+    };
+    let shared: Vec<_> = ports.filter_map(values).collect();
+    let factor = fitting(&shared).filter(|_| is_scalable(owner, &data.arrays))?;
+    Some((name, present * factor))
 }
 
 impl Wanted {
     fn take(&self, arrays: &Arrays, file: &Path) -> Result<Tensor> {
         let name = &self.name;
-        let train = format!("{name}_train");
         let streamed = self.kind == PortKind::Stream;
-        let found = arrays
-            .get_key_value(name)
-            .or_else(|| arrays.get_key_value(&train).filter(|_| streamed));
-        let (source, array) = found.ok_or_else(|| {
+        let (source, array) = find(arrays, name, streamed).ok_or_else(|| {
             let names = if streamed {
-                format!("`{name}` or `{train}`")
+                format!("`{name}` or `{name}_train`")
             } else {
                 format!("`{name}`")
             };

@@ -1,7 +1,6 @@
 //! The same training in f64, and how models score on rows held out.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use cipherloom_compiler::diagnostic::{Code, Diagnostic, Diagnostics};
 use cipherloom_compiler::ir::Graph;
@@ -12,7 +11,7 @@ use cipherloom_host::Tensor;
 use cipherloom_plan::{Plan, PortKind};
 
 use super::summary::Scores;
-use crate::data::{Array, Arrays, test_set};
+use crate::data::{Array, Data};
 use crate::error::{CliError, Result};
 use crate::validation::{EarlyStopping, Validation};
 
@@ -170,16 +169,15 @@ impl Clear {
         &self,
         encrypted: &BTreeMap<String, Tensor>,
         epoch: usize,
-        arrays: &Arrays,
-        file: &Path,
+        data: &Data,
     ) -> Result<Option<Scores>> {
-        let (Some(predictor), Some((_, labels))) = (&self.predictor, test_set(arrays)) else {
+        let (Some(predictor), Some((_, labels))) = (&self.predictor, data.test_set()) else {
             return Ok(None);
         };
         let mut streams = BTreeMap::new();
         for (name, row) in predictor.streams() {
             let held_out = format!("{name}_test");
-            let Some(array) = arrays.get(&held_out) else {
+            let Some(array) = data.arrays.get(&held_out) else {
                 return Ok(None);
             };
             let fits = array.shape.get(1..).is_some_and(|found| {
@@ -191,7 +189,7 @@ impl Clear {
                 return Err(CliError::new(
                     format!(
                         "{}: array `{held_out}`: expected one row of shape {row:?} for each of the {:?} labels in y_test, found {:?}",
-                        file.display(),
+                        data.file.display(),
                         labels.shape,
                         array.shape
                     ),
@@ -222,13 +220,17 @@ impl Clear {
 
 /// Accuracy if the labels are classes, mean squared error if not.
 fn score(encrypted: &TensorData, clear: &TensorData, labels: &Array) -> Scores {
-    let rows = labels.values.len();
+    let numbers = labels
+        .one_hot_columns()
+        .map(|classes| classes.into_iter().map(|class| class as f64).collect());
+    let labels = numbers.as_ref().unwrap_or(&labels.values);
+    let rows = labels.len();
     let classes = encrypted.shape.get(1).map_or(2, |&classes| classes as usize);
     let is_class = |label: &f64| label.fract() == 0.0 && (0.0..classes as f64).contains(label);
-    if labels.values.iter().all(is_class) {
+    if labels.iter().all(is_class) {
         let accuracy = |prediction: &TensorData| {
             let right = classify(prediction)
-                .zip(&labels.values)
+                .zip(labels)
                 .filter(|(class, label)| *class as f64 == **label);
             100.0 * right.count() as f64 / rows.max(1) as f64
         };
@@ -242,7 +244,7 @@ fn score(encrypted: &TensorData, clear: &TensorData, labels: &Array) -> Scores {
         let squares = prediction
             .values
             .iter()
-            .zip(&labels.values)
+            .zip(labels)
             .map(|(a, b)| (a - b) * (a - b));
         squares.sum::<f64>() / rows.max(1) as f64
     };
@@ -300,15 +302,18 @@ mod tests {
     #[test]
     fn of_many_classes_the_largest_score_wins() {
         let scores = tensor(&[2, 3], &[0.1, 0.7, 0.2, 0.9, 0.0, 0.1]);
-        let result = score(&scores, &scores, &labels(&[1.0, 2.0]));
-        assert_eq!(
-            result,
-            Scores::Accuracy {
-                rows: 2,
-                encrypted: 50.0,
-                clear: 50.0
-            }
-        );
+        let half = Scores::Accuracy {
+            rows: 2,
+            encrypted: 50.0,
+            clear: 50.0,
+        };
+        assert_eq!(score(&scores, &scores, &labels(&[1.0, 2.0])), half);
+        let one_hot = Array {
+            shape: vec![2, 3],
+            values: vec![0.0, 1.0, 0.0, 0.0, 0.0, 1.0],
+            integer: false,
+        };
+        assert_eq!(score(&scores, &scores, &one_hot), half);
     }
 
     #[test]
