@@ -35,8 +35,6 @@ type Ready = (bool, bool, u32);
 struct Group {
     members: Vec<Value>,
     bound: f64,
-    /// Position of the last member: the bootstrap follows it.
-    position: usize,
 }
 
 impl Inserter<'_> {
@@ -78,41 +76,54 @@ impl Inserter<'_> {
     }
 
     /// The operations in their order, each bootstrap after the last of what it refreshes, and whoever reads its results
-    /// after it.
+    /// as soon after it as can be: who waits for one bootstrap may be what another refreshes.
     fn places(&self, order: &[OpId], made: &[u32], groups: &[Group]) -> Vec<Place> {
         let mut group_of: BTreeMap<Value, usize> = BTreeMap::new();
         for (index, group) in groups.iter().enumerate() {
             group_of.extend(group.members.iter().map(|&member| (member, index)));
         }
-        let mut ready = vec![0; self.graph.value_count()];
-        let mut places: Vec<((usize, usize, usize), Place)> = Vec::new();
-        for (position, &id) in order.iter().enumerate() {
-            let op = self.graph.op(id);
-            let fresh = self.reads_refreshed(op, made);
-            let operands = op.operands.iter().map(|operand| {
-                let group = group_of.get(operand).filter(|_| fresh);
-                group.map_or(ready[operand.index()], |&group| groups[group].position)
-            });
-            let own = operands.max().unwrap_or(0).max(position);
-            op.results.iter().for_each(|result| ready[result.index()] = own);
-            // What had to wait comes after the bootstrap that it waited for.
-            places.push((
-                (own, 2 * usize::from(own > position), position),
-                Place::Op(position),
-            ));
+        let mut missing: Vec<usize> = groups.iter().map(|group| group.members.len()).collect();
+        let mut there = vec![false; self.graph.value_count()];
+        let mut waiting: Vec<usize> = Vec::new();
+        let mut places = Vec::new();
+        for position in 0..order.len() {
+            waiting.push(position);
+            // Whoever waits goes on in program order; what a bootstrap gives may let one that came before go on.
+            let mut next = waiting.len() - 1;
+            while let Some(&position) = waiting.get(next) {
+                let op = self.graph.op(order[position]);
+                let fresh = self.reads_refreshed(op, made);
+                let is_there = |operand: &Value| match group_of.get(operand).filter(|_| fresh) {
+                    Some(&group) => missing[group] == 0,
+                    None => there[operand.index()],
+                };
+                if !op.operands.iter().all(is_there) {
+                    next += 1;
+                    continue;
+                }
+                waiting.remove(next);
+                places.push(Place::Op(position));
+                for &result in &op.results {
+                    there[result.index()] = true;
+                    if let Some(&group) = group_of.get(&result) {
+                        missing[group] -= 1;
+                        if missing[group] == 0 {
+                            places.push(Place::Group(group));
+                            next = 0;
+                        }
+                    }
+                }
+            }
         }
-        for (index, group) in groups.iter().enumerate() {
-            places.push(((group.position, 1, index), Place::Group(index)));
-        }
-        places.sort_by_key(|&(key, _)| key);
-        places.into_iter().map(|(_, place)| place).collect()
+        debug_assert!(waiting.is_empty());
+        places
     }
 
     /// Refreshed values two by two: those that have as many bootstraps before them do not wait for each other.
     fn groups(&self, order: &[OpId]) -> Vec<Group> {
         let closed = ClosedLoop::find(self.graph, order);
         let mut before = vec![0u32; self.graph.value_count()];
-        let mut found: BTreeMap<Ready, Vec<(f64, usize, Value)>> = BTreeMap::new();
+        let mut found: BTreeMap<Ready, Vec<(f64, Value)>> = BTreeMap::new();
         for (position, &id) in order.iter().enumerate() {
             let op = self.graph.op(id);
             let Some(&result) = op.results.first() else {
@@ -129,14 +140,14 @@ impl Inserter<'_> {
                 });
                 let key = (region.0, region.1, before[result.index()]);
                 let bound = self.bounds[result.index()].unwrap_or(1.0);
-                found.entry(key).or_default().push((bound, position, result));
+                found.entry(key).or_default().push((bound, result));
             }
         }
         let mut groups: Vec<Group> = Vec::new();
         for mut values in found.into_values() {
-            values.sort_by(|(a, ..), (b, ..)| a.total_cmp(b));
+            values.sort_by(|(a, _), (b, _)| a.total_cmp(b));
             let mut open: Option<Group> = None;
-            for (bound, position, value) in values {
+            for (bound, value) in values {
                 match open.take() {
                     Some(mut group)
                         if bound <= MOST_RATIO * group.bound
@@ -144,7 +155,6 @@ impl Inserter<'_> {
                     {
                         group.members.push(value);
                         group.bound = bound;
-                        group.position = group.position.max(position);
                         groups.push(group);
                     }
                     alone => {
@@ -152,7 +162,6 @@ impl Inserter<'_> {
                         open = Some(Group {
                             members: vec![value],
                             bound,
-                            position,
                         });
                     }
                 }

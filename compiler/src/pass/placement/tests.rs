@@ -177,6 +177,61 @@ fn softmax_regression_is_refreshed_where_it_is_narrow() {
     assert!(shared.count() >= 6);
 }
 
+/// Of two values that share a bootstrap one comes late; meanwhile another is made of the first, waits, and is refreshed itself.
+#[test]
+fn what_waits_for_a_bootstrap_can_be_refreshed_by_the_next() {
+    let setting = setting(4);
+    let mut vectors = Vectors::new("waiting", SLOTS);
+    let (x, y) = (vectors.input(0, 0, None), vectors.input(0, 1, None));
+    let first = vectors.mul(x, x);
+    let waits = vectors.mul(first, first);
+    let late = vectors.mul(y, y);
+    let sum = vectors.add(waits, late);
+    let product = vectors.mul(sum, sum);
+    vectors.output(1, 0, product);
+    let packed = Packed {
+        graph: vectors.graph,
+        ports: Vec::new(),
+    };
+    let mut refreshed = vec![false; packed.graph.value_count()];
+    for value in [first, waits, late] {
+        refreshed[value.index()] = true;
+    }
+    let graph = Inserter {
+        graph: &packed.graph,
+        setting: &setting,
+        period: SLOTS / 2,
+        refreshed: &refreshed,
+        bounds: &vec![Some(1.0); packed.graph.value_count()],
+        states: &[],
+        solution: &solve::Solution {
+            refreshed: Vec::new(),
+            heads: Vec::new(),
+            seconds: 0.0,
+            exact: true,
+        },
+    }
+    .run();
+    crate::ir::verify(&graph).expect("valid");
+    let bootstraps: Vec<usize> = graph
+        .walk()
+        .into_iter()
+        .map(|op| graph.op(op))
+        .filter(|op| op.opcode == Opcode::SlotBootstrap)
+        .map(|op| op.operands.len())
+        .collect();
+    assert_eq!(bootstraps, [2, 2, 1]);
+    let placement = Placement {
+        packed: Packed {
+            graph,
+            ports: Vec::new(),
+        },
+        seconds: 0.0,
+        exact: true,
+    };
+    check(&packed, &placement, &setting);
+}
+
 /// More tiles make no more nodes, and a program of many thousand operations is placed in seconds.
 #[test]
 fn large_programs_take_seconds() {
