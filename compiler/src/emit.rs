@@ -101,7 +101,7 @@ fn plan(packed: &Packed, choice: &Choice, claims: Claims) -> Result<PlanData, Di
         buffers,
         steps_of_round,
     );
-    let epochs = closed.filter(|closed| graph.op(order[closed.start]).int("every").is_some());
+    let epochs = closed.filter(|closed| closed.every.is_some());
     let begin = |count: u32| Instruction {
         a: count,
         ..Instruction::new(Op::Loop)
@@ -111,7 +111,7 @@ fn plan(packed: &Packed, choice: &Choice, claims: Claims) -> Result<PlanData, Di
         if let Some(closed) = closed.filter(|closed| closed.start == position) {
             let epochs = epochs.map(|epochs| (begin(epochs.epochs()), op.span));
             program.extend(epochs);
-            program.push((begin(closed.every), op.span));
+            program.push((begin(closed.rounds()), op.span));
         }
         program.push((emitter.instruction(op)?, op.span));
     }

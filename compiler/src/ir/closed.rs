@@ -18,8 +18,9 @@ pub struct ClosedLoop {
     pub count: u32,
     /// Training steps of a round.
     pub steps: u32,
-    /// Rounds of an epoch, a divisor of `count`: what follows the body runs after each so many.
-    pub every: u32,
+    /// Rounds of an epoch, a divisor of `count`: what follows the body is in a loop of epochs with it, be it of one. `None` if
+    /// it runs once, after the last round.
+    pub every: Option<u32>,
 }
 
 impl ClosedLoop {
@@ -44,13 +45,18 @@ impl ClosedLoop {
             end: start + order[start..].iter().position(is_end)?,
             count: rounds,
             steps: number("steps").unwrap_or(1),
-            every: number("every").unwrap_or(rounds),
+            every: number("every"),
         })
     }
 
-    /// How often an epoch ends.
+    /// How often the body runs before what follows it.
+    pub fn rounds(&self) -> u32 {
+        self.every.unwrap_or(self.count)
+    }
+
+    /// How often what follows the body runs.
     pub fn epochs(&self) -> u32 {
-        self.count / self.every.max(1)
+        self.count / self.rounds().max(1)
     }
 
     /// The training step, of all, that the operation of a step of the round belongs to.
@@ -64,14 +70,13 @@ impl ClosedLoop {
     }
 
     /// The last position at which a value from before the loop may still be needed, if it is read at `position`: every round
-    /// of what runs again needs it.
+    /// of what is in a loop needs it. How often the loop runs does not matter, as a plan is verified without trip counts.
     pub fn needed_until(&self, position: usize, length: usize) -> usize {
-        let last = length.saturating_sub(1);
-        match self.epochs() {
+        match self.every {
             _ if position < self.start => position,
-            0 | 1 if self.holds(position) => self.end,
-            0 | 1 => position,
-            _ => last,
+            Some(_) => length.saturating_sub(1),
+            None if self.holds(position) => self.end,
+            None => position,
         }
     }
 
@@ -92,14 +97,12 @@ impl ClosedLoop {
             end: length,
             count: 0,
             steps: 1,
-            every: 0,
+            every: None,
         };
         let closed = this.copied().unwrap_or(none);
-        let Self {
-            start, end, every, ..
-        } = closed;
+        let Self { start, end, .. } = closed;
         let epochs = (0..closed.epochs()).flat_map(move |epoch| {
-            let rounds = epoch * every..(epoch + 1) * every;
+            let rounds = epoch * closed.rounds()..(epoch + 1) * closed.rounds();
             let last = rounds.end - 1;
             let body = rounds.flat_map(move |round| (start..=end).map(move |position| (position, round)));
             body.chain((end + 1..length).map(move |position| (position, last)))
@@ -137,7 +140,7 @@ mod tests {
                 end: 5,
                 count: 2,
                 steps: 1,
-                every: 2,
+                every: None,
             })
         );
         let run: Vec<_> = ClosedLoop::run(closed.as_ref(), order.len()).collect();
@@ -156,7 +159,7 @@ mod tests {
             end: 2,
             count: 4,
             steps: 1,
-            every: 2,
+            every: Some(2),
         };
         let run: Vec<_> = ClosedLoop::run(Some(&closed), 4).collect();
         let epoch = |first: u32| {
@@ -174,7 +177,16 @@ mod tests {
             assert_eq!(ClosedLoop::times(Some(&closed), position) as usize, times);
         }
         assert_eq!([1, 2, 3].map(|read| closed.needed_until(read, 4)), [3, 3, 3]);
-        let once = ClosedLoop { every: 4, ..closed };
-        assert_eq!([0, 1, 2, 3].map(|read| once.needed_until(read, 4)), [0, 2, 2, 3]);
+        // A loop of one epoch is a loop; what follows all rounds without one is not.
+        let one = ClosedLoop {
+            every: Some(4),
+            ..closed
+        };
+        assert_eq!([0, 1, 2, 3].map(|read| one.needed_until(read, 5)), [0, 4, 4, 4]);
+        let none = ClosedLoop {
+            every: None,
+            ..closed
+        };
+        assert_eq!([0, 1, 2, 3].map(|read| none.needed_until(read, 5)), [0, 2, 2, 3]);
     }
 }

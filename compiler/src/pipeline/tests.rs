@@ -20,6 +20,7 @@ mod biases;
 mod closed;
 mod composites;
 mod devices;
+mod epochs;
 mod matrices;
 mod memory;
 mod oracle;

@@ -173,7 +173,7 @@ impl Run<'_, '_> {
                 self.step = self.round_begins;
             }
             self.op(ops[position])?;
-            if closed.is_some_and(|closed| (round + 1) % closed.every == 0) && position + 1 == ops.len() {
+            if closed.is_some_and(|closed| (round + 1) % closed.rounds() == 0) && position + 1 == ops.len() {
                 self.end_epoch();
             }
         }

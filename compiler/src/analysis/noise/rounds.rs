@@ -44,7 +44,7 @@ fn followed(graph: &Graph, model: &NoiseModel<'_>, steady: bool) -> Option<Vec<(
     // What runs after the rounds is followed once, after the last: no error is larger.
     let rounds = closed.map(|closed| ClosedLoop {
         count: closed.count.min(most),
-        every: closed.count.min(most),
+        every: None,
         ..closed
     });
     let mut coherence = closed.map(|_| Coherence::new(graph));

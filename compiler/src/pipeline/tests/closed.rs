@@ -9,7 +9,7 @@ const RADIX: Radix = Radix {
 };
 
 /// Running sums: nothing that is carried consumes a level.
-const SUMS: &str = "graph sums {
+pub(super) const SUMS: &str = "graph sums {
     stream x: secret [12, 5] in [-1, 1];
     input v: secret [5] in [-1, 1];
     state s: secret [5] in [-64, 64];
@@ -28,7 +28,7 @@ const SUMS: &str = "graph sums {
     output s, old, n, m;
 }";
 
-fn closed_options(log_n: u32) -> Options {
+pub(super) fn closed_options(log_n: u32) -> Options {
     Options {
         log_n: Some(log_n),
         closed_loop: true,
@@ -37,7 +37,7 @@ fn closed_options(log_n: u32) -> Options {
 }
 
 /// The plan of a closed graph.
-fn planned(graph: &Graph, options: &Options) -> (Packed, PlanData) {
+pub(super) fn planned(graph: &Graph, options: &Options) -> (Packed, PlanData) {
     let Lowered {
         packed, mut choice, ..
     } = backend::lower(graph, options, true, None).unwrap_or_else(|refusal| panic!("{refusal:?}"));
@@ -146,107 +146,6 @@ fn plans_of_closed_loops_compute_what_the_reference_does() {
             "constants are encoded before the loop"
         );
         assert_eq!(plan.parameters.steps, steps);
-    }
-}
-
-/// A graph closed with epochs and rounds, and the same with its loop rolled; functions are polynomials in both.
-fn in_epochs(text: &str, steps: u32, epoch: u32, round: u32) -> (Graph, Graph) {
-    let source = Source::new("test.loom", text);
-    let graph = sema::check(&source, &Options::default(), &mut Diagnostics::new()).expect("valid");
-    let exact = grad::differentiate(&graph).expect("differentiable");
-    let options = Options {
-        steps_per_epoch: Some(epoch),
-        ..Options::default()
-    };
-    let closed = flatten(&exact, steps, Some(round), &options)
-        .expect("approximable")
-        .0;
-    crate::ir::verify(&closed).expect("valid");
-    (closed, approximate::run(&exact).expect("approximable").0)
-}
-
-#[test]
-fn plans_of_epochs_hand_out_what_the_reference_does_after_each() {
-    for (epochs, epoch, round) in [(1, 3, 1), (3, 1, 1), (3, 2, 1), (1, 6, 2), (2, 3, 3), (3, 4, 2)] {
-        let (graph, _) = in_epochs(SUMS, epochs * epoch, epoch, round);
-        let (packed, plan) = planned(&graph, &closed_options(7));
-        let outputs = run_plan(&packed, &plan);
-        let slots = run_slots(&packed);
-        let tiles = outputs.len() / epochs as usize;
-        assert_eq!(slots.len(), outputs.len());
-        for number in 0..epochs as usize {
-            for outputs in [&outputs, &slots] {
-                let outputs = outputs[number * tiles..][..tiles].to_vec();
-                let difference = difference_after(&graph, &packed, &outputs, Some(number));
-                assert!(difference < 1e-9, "{epochs} of {epoch}: {difference}");
-            }
-        }
-        // Loops around loops: nothing is encoded in a step, and each epoch ends with a checkpoint.
-        let ops: Vec<Op> = plan.instructions.iter().map(|i| i.op).collect();
-        let start = ops.iter().position(|&op| op == Op::Loop).expect("a loop");
-        assert_eq!(ops[start..start + 3], [Op::Loop, Op::Loop, Op::Step]);
-        let trips = [0, 1].map(|inner| plan.instructions[start + inner].a);
-        assert_eq!(trips, [epochs, epoch / round]);
-        let inner = &plan.instructions[start..];
-        let inner = inner.iter().take_while(|i| i.op != Op::End).map(|i| i.op);
-        assert_eq!(inner.clone().filter(|&op| op == Op::Step).count() as u32, round);
-        assert_eq!(inner.filter(|&op| op == Op::Checkpoint).count(), 1);
-        let inner_end = ops.iter().position(|&op| op == Op::End).expect("its end");
-        assert_eq!(ops[inner_end - 1], Op::Checkpoint);
-        assert!(!ops[start..inner_end].contains(&Op::Encode));
-        assert_eq!(ops[ops.len() - 3..], [Op::Epoch, Op::Checkpoint, Op::End]);
-        assert_eq!(plan.parameters.steps, epochs * epoch);
-    }
-}
-
-#[test]
-fn closed_and_rolled_epochs_mean_the_same() {
-    let (steps, epochs) = (4, 4);
-    for (text, round) in [
-        (SUMS.to_owned(), 1),
-        (SUMS.to_owned(), 2),
-        (logistic(12, 5, "nesterov(rate: 1 / (1 + t))"), 1),
-        (logistic(12, 5, "nesterov(rate: 1 / (1 + t))"), 4),
-    ] {
-        let (closed, rolled) = in_epochs(&text, steps * epochs, steps, round);
-        let inputs = [("v", 5), ("s", 5), ("old", 5), ("x_val", 25)];
-        let inputs = inputs.map(|(name, count)| (name.to_owned(), data(name, 0, count, -1.0, 1.0)));
-        let inputs = BTreeMap::from(inputs);
-        let run = |graph: &Graph, steps: u32, epochs: u32| {
-            let mut batches = |name: &str, step: usize| {
-                let count = if name == "y" { 12 } else { 60 };
-                Some(data(name, step, count, 0.0, 1.0))
-            };
-            let length = Length {
-                steps: steps as usize,
-                epochs: epochs as usize,
-            };
-            Reference::new(graph).run(&inputs, &mut batches, length)
-        };
-        let rolled = run(&rolled, steps, epochs).expect("interpretable");
-        let closed = run(&closed, 1, 1).expect("interpretable");
-        assert_eq!((rolled.epochs.len(), closed.epochs.len()), (4, 4));
-        for (rolled, closed) in rolled.epochs.iter().zip(&closed.epochs) {
-            assert!(rolled.len() >= 2 && rolled.keys().eq(closed.keys()));
-            for (a, b) in rolled.values().zip(closed.values()) {
-                let pairs = a.values.iter().zip(&b.values);
-                assert!(pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f64::max) < 1e-12);
-            }
-        }
-    }
-}
-
-#[test]
-fn steps_that_do_not_fill_their_epochs_are_refused() {
-    let source = Source::new("test.loom", SUMS);
-    for steps in [None, Some(5)] {
-        let options = Options {
-            steps,
-            steps_per_epoch: Some(2),
-            ..closed_options(7)
-        };
-        let refusal = compile(&source, &options).expect_err("no whole epochs");
-        assert_eq!(refusal.0[0].code, Code::Option);
     }
 }
 
