@@ -10,7 +10,9 @@
 //! those are few, else one state at a time.
 
 /// Search states that are kept; the search is exact as long as there are no more.
-const BEAM: usize = 256;
+const BEAM: usize = 64;
+/// Search states that are kept in a first search of all levels of the states: a good solution early cuts the whole search short.
+const SCOUT_BEAM: usize = 16;
 /// What sums of times may differ by, relatively, in another order.
 const ROUNDING: f64 = 1e-9;
 /// Combinations of the levels of states that are all tried.
@@ -70,10 +72,10 @@ pub fn solve(problem: &Problem) -> Option<Solution> {
     let choices = levels.clone().count() as u64;
     let mut best: Option<Solution> = None;
     let mut exact = true;
-    let mut attempt = |heads: Vec<u32>, best: &mut Option<Solution>| {
+    let mut attempt = |heads: Vec<u32>, beam: usize, best: &mut Option<Solution>| {
         let limit = best.as_ref().map_or(f64::INFINITY, |best| best.seconds);
-        let (found, complete) = search.run(&heads, limit);
-        exact &= complete;
+        let (found, complete) = search.run(&heads, limit, beam);
+        exact &= complete || beam < BEAM;
         let better = found.is_some();
         if let Some((refreshed, seconds)) = found {
             *best = Some(Solution {
@@ -93,7 +95,8 @@ pub fn solve(problem: &Problem) -> Option<Solution> {
             // Where all states lie at one level first: a good one early spares the search of many others.
             let step: u64 = (0..problem.states as u32).map(|state| choices.pow(state)).sum();
             let even = (0..choices).map(|level| level * step);
-            for mut number in even.chain(0..all) {
+            let scouted = even.chain(0..all).map(|number| (number, SCOUT_BEAM));
+            for (mut number, beam) in scouted.chain((0..all).map(|number| (number, BEAM))) {
                 let heads = (0..problem.states)
                     .map(|_| {
                         let head = problem.lowest + (number % choices) as u32;
@@ -101,12 +104,15 @@ pub fn solve(problem: &Problem) -> Option<Solution> {
                         head
                     })
                     .collect();
-                attempt(heads, &mut best);
+                attempt(heads, beam, &mut best);
             }
         }
         None => {
             for head in levels.clone() {
-                attempt(vec![head; problem.states], &mut best);
+                attempt(vec![head; problem.states], SCOUT_BEAM, &mut best);
+            }
+            for head in levels.clone() {
+                attempt(vec![head; problem.states], BEAM, &mut best);
             }
             let mut improved = best.is_some();
             while improved {
@@ -117,7 +123,7 @@ pub fn solve(problem: &Problem) -> Option<Solution> {
                             break;
                         };
                         heads[state] = head;
-                        improved |= attempt(heads, &mut best);
+                        improved |= attempt(heads, BEAM, &mut best);
                     }
                 }
             }
@@ -257,8 +263,9 @@ impl<'a> Search<'a> {
         stores.chain(node.least).max()
     }
 
-    /// The best set for given levels of the states, if it takes less than `limit`, and whether nothing was left out.
-    fn run(&self, heads: &[u32], limit: f64) -> (Option<(Vec<usize>, f64)>, bool) {
+    /// The best set for given levels of the states, if it takes less than `limit`, and whether nothing was left out; `beam`
+    /// search states are kept.
+    fn run(&self, heads: &[u32], limit: f64, beam: usize) -> (Option<(Vec<usize>, f64)>, bool) {
         let problem = self.problem;
         let levels = problem.usable as usize + 1;
         let bounds = self.bounds(heads);
@@ -317,7 +324,7 @@ impl<'a> Search<'a> {
             }
             states.retain(|state| state.bound < limit);
             if node.refresh.is_some() {
-                exact &= prune(states, needs, self.width);
+                exact &= prune(states, needs, self.width, beam);
             }
             std::mem::swap(&mut front, &mut next);
         }
@@ -385,7 +392,7 @@ impl<'a> Search<'a> {
 
 /// Drops every state than which another is not more expensive and asks for no more, and the worst beyond the beam; whether
 /// none of these had to go.
-fn prune(states: &mut Vec<State>, needs: &[u8], width: usize) -> bool {
+fn prune(states: &mut Vec<State>, needs: &[u8], width: usize, beam: usize) -> bool {
     states.sort_by(|a, b| a.seconds.total_cmp(&b.seconds));
     let row = |state: &State| &needs[state.row * width..][..width];
     // Eight levels at once: a byte keeps its top bit if what is subtracted is not larger.
@@ -408,10 +415,10 @@ fn prune(states: &mut Vec<State>, needs: &[u8], width: usize) -> bool {
         }
     }
     states.truncate(kept);
-    let complete = kept <= BEAM;
+    let complete = kept <= beam;
     if !complete {
         states.sort_by(|a, b| a.bound.total_cmp(&b.bound));
-        states.truncate(BEAM);
+        states.truncate(beam);
     }
     complete
 }
