@@ -39,7 +39,7 @@ fn agrees_with(text: &str, options: &Options, batch: usize, data: &Data) {
             count < 4 || rms < predicted,
             "{name}: {rms:e} exceeds {predicted:e}"
         );
-        // The fewer they are, the smaller they are by chance: of nine, one run in a hundred was below a sixteenth.
+        // The fewer they are, the smaller they are by chance: of nine, one run in eighty was below a sixteenth.
         let loosest = LOOSEST * (1.0 + 8.0 / count as f64);
         assert!(
             count < 8 || predicted < loosest * rms,

@@ -11,7 +11,7 @@
 
 /// Search states that are kept; the search is exact as long as there are no more.
 const BEAM: usize = 64;
-/// Search states that are kept in a first search of all levels of the states: a good solution early cuts the whole search short.
+/// Search states that are kept in a first search of all levels of the states: a good solution early is a bound for the search itself.
 const SCOUT_BEAM: usize = 16;
 /// What sums of times may differ by, relatively, in another order.
 const ROUNDING: f64 = 1e-9;
