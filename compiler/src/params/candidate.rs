@@ -100,7 +100,10 @@ impl<'a> Program<'a> {
             digit_limbs,
         };
         let words = WordCounts::new(space.log_n, special.len() as u32, digit_limbs);
-        let key_words = self.keys.iter().map(|key| words.key(key));
+        let key_words = self.keys.iter().map(|key| {
+            let (q, p) = (self.chain.q.iter().copied(), special.iter().copied());
+            words.key(key, space.word_bits, q, p)
+        });
         Candidate {
             program,
             key_bytes: key_words

@@ -38,7 +38,6 @@ pub struct KeyReport {
 impl KeysReport {
     pub(super) fn new(plan: &Plan<'_>) -> Self {
         let parameters = plan.parameters();
-        let words = parameters.words();
         let rotations = rotations(parameters.log_n());
         let word_bytes = u64::from(parameters.word_bits() / 8);
         let conjugation = 1_u32 << (parameters.log_n() + 1);
@@ -57,7 +56,7 @@ impl KeysReport {
                         }
                     },
                 };
-                let bytes = words.key(&key) * word_bytes;
+                let bytes = parameters.key_words(&key) * word_bytes;
                 KeyReport {
                     kind,
                     element,

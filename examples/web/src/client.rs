@@ -9,6 +9,7 @@ use cipherloom_runtime::ckks::seed::derive_seed;
 use cipherloom_runtime::ckks::{Basis, CkksError, Context, Encoder, SecretKey, keys, scratch};
 use cipherloom_runtime::exec::context_parameters;
 use cipherloom_runtime::plan::{Instruction, Key, KeyKind, Op, Plan, PortKind, PortView};
+use cipherloom_runtime::ring::pack::{packed_bytes, words_to_bytes};
 use rand_core::SeedableRng;
 use zeroize::Zeroizing;
 
@@ -149,7 +150,7 @@ fn switching_key(
     (seed, mut rng): ([u8; 32], ChaCha20Rng),
 ) -> Result<Vec<u8>> {
     let (parameters, cap) = (&context.parameters, usize::from(key.level));
-    let mut words = vec![0; parameters.switching_key_words(cap)];
+    let mut words = vec![0; parameters.switching_key_words::<u64>(cap)];
     let mut working = secret(scratch::generate_key_scratch(parameters, cap));
     let (words, rng) = (&mut words[..], &mut rng);
     let (kind, element) = match key.kind {
@@ -174,10 +175,11 @@ fn switching_key(
     record.extend_from_slice(&element.to_le_bytes());
     record.extend_from_slice(&seed);
     // The b halves; the others follow from the seed.
-    let polynomial = parameters.qp_words(cap, 0);
-    for pair in words.chunks_exact(2 * polynomial) {
-        let primes = container::qp_primes(parameters, cap);
-        container::append_packed(context, primes, &pair[..polynomial], &mut record);
+    for (prime, limb) in keys::stored_limbs(context, cap, words) {
+        let start = record.len();
+        let bits = context.ring.modulus(prime).bits();
+        record.resize(start + packed_bytes(context.degree(), bits), 0);
+        words_to_bytes(limb, &mut record[start..]);
     }
     Ok(record)
 }

@@ -158,9 +158,3 @@ pub fn unpack_polynomials(
         Err("a ciphertext is too long")
     }
 }
-
-/// Primes of the ring that a polynomial in basis qp has at a level.
-pub fn qp_primes(parameters: &Parameters, level: usize) -> impl Iterator<Item = usize> + Clone {
-    let special = parameters.q.len();
-    (0..=level).chain(special..special + parameters.special())
-}

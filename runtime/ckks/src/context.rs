@@ -3,6 +3,7 @@
 use crate::error::exactly;
 use crate::{CkksError, Parameters};
 use cipherloom_ring::{Modulus, Ring, Word, limb, parallel};
+use core::ops::Range;
 
 /// Most results that one operation makes together from what they have in common. A list of their limbs is on the stack,
 /// dear on a small machine.
@@ -93,13 +94,13 @@ impl<'m, W: Word> Context<'m, W> {
     }
 
     /// The limbs that digit d of a polynomial at a level covers.
-    pub(crate) fn digit(&self, level: usize, digit: usize) -> core::ops::Range<usize> {
+    pub(crate) fn digit(&self, level: usize, digit: usize) -> Range<usize> {
         let limbs = self.parameters.digit_limbs as usize;
         digit * limbs..((digit + 1) * limbs).min(level + 1)
     }
 
     /// The columns of a block of [`Ring::ntt_forward_block`].
-    pub(crate) fn block(&self, index: usize) -> core::ops::Range<usize> {
+    pub(crate) fn block(&self, index: usize) -> Range<usize> {
         let size = self.degree() / self.ring.ntt_blocks();
         index * size..(index + 1) * size
     }
@@ -108,6 +109,16 @@ impl<'m, W: Word> Context<'m, W> {
     pub(crate) fn limb<'a>(&self, data: &'a [W], index: usize) -> &'a [W] {
         let n = self.degree();
         &data[index * n..(index + 1) * n]
+    }
+
+    /// Where the packed limb at a position of basis qp is in a packed polynomial at a level.
+    pub(crate) fn packed_limb(&self, level: usize, position: usize) -> Range<usize> {
+        let words = |position| {
+            let prime = self.modulus(self.prime_at(level, position)).value_u64();
+            self.parameters.packed_limb_words::<W>(prime)
+        };
+        let start = (0..position).map(words).sum();
+        start..start + words(position)
     }
 
     /// dst = words, part of a ciphertext that is written once from its beginning to its end: past the caches if these do

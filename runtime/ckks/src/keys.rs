@@ -1,20 +1,24 @@
 //! Switching keys: for relinearisation, for rotations and conjugation, and from one secret to another.
 //!
-//! A key is capped at a level c: per digit d < digits(c) a pair (b_d, a_d) in basis qp at level c, 2·(c+1+K)·N words,
-//! with b_d + a_d·s_to = P·g_d·s_from + e_d. Here g_d is 1 modulo the primes of digit d and 0 modulo all others, so that
+//! A key is capped at a level c: per digit d < digits(c) a pair (b_d, a_d) in basis qp at level c, with
+//! b_d + a_d·s_to = P·g_d·s_from + e_d. Here g_d is 1 modulo the primes of digit d and 0 modulo all others, so that
 //! at a lower level the limbs that are left form a key again. Only b needs to be stored: a is expanded from a seed, which
 //! must serve this key alone.
+//!
+//! A key is read once for each use, from memory and not from a cache, and reading is what a use takes longest for. So its limbs
+//! are packed ([`cipherloom_ring::pack`]): moduli of 40 to 50 bits leave a quarter of every word empty.
 //!
 //! The key for a Galois element g has s_from = s and s_to = φ_g^{−1}(s): it is applied before the automorphism, which
 //! then turns the result, an encryption under φ_g^{−1}(s), into one under s. Only the two accumulated polynomials are
 //! permuted in that order, not every digit.
 
 use crate::context::{Basis, Context};
-use crate::error::at_least;
-use crate::scratch::generate_key_scratch;
+use crate::error::{at_least, exactly};
+use crate::scratch::{expand_key_scratch, generate_key_scratch};
 use crate::seed::uniform_limb;
 use crate::small::fill_small;
 use crate::{CkksError, SecretKey};
+use cipherloom_ring::pack::pack_words;
 use cipherloom_ring::{Word, automorphism, limb, sample};
 use rand_core::CryptoRng;
 use zeroize::Zeroize;
@@ -81,18 +85,51 @@ pub fn generate_switching_key<W: Word>(
 }
 
 /// Fills the a halves of a key whose b halves are in place, from the seed that the key was generated with.
+/// Scratch: [`crate::scratch::expand_key_scratch`].
 pub fn expand_key_a<W: Word>(
     ctx: &Context<'_, W>,
     cap: usize,
     seed: &[u8; 32],
     dst: &mut [W],
+    scratch: &mut [W],
 ) -> Result<(), CkksError> {
     check_key(ctx, cap, dst)?;
-    let half = ctx.parameters.qp_words(cap, 0);
+    let a = at_least("key scratch", scratch, expand_key_scratch(&ctx.parameters, cap))?;
+    let half = ctx.parameters.packed_words::<W>(cap);
     for (digit, pair) in dst.chunks_exact_mut(2 * half).enumerate() {
-        expand_a(ctx, cap, seed, digit, &mut pair[half..]);
+        expand_a(ctx, cap, seed, digit, a);
+        pack(ctx, cap, a, &mut pair[half..]);
     }
     Ok(())
+}
+
+/// The packed limbs that are stored of a key, with the prime of the ring that each belongs to: those of the b halves, one digit
+/// after the other.
+pub fn stored_limbs<'k, W: Word>(
+    ctx: &Context<'_, W>,
+    cap: usize,
+    key: &'k [W],
+) -> impl Iterator<Item = (usize, &'k [W])> {
+    let halves = key.chunks_exact(2 * ctx.parameters.packed_words::<W>(cap));
+    halves.flat_map(move |pair| {
+        (0..ctx.limbs(cap, Basis::Qp))
+            .map(move |position| (ctx.prime_at(cap, position), &pair[ctx.packed_limb(cap, position)]))
+    })
+}
+
+/// As [`stored_limbs`], to be filled.
+pub fn stored_limbs_mut<'k, W: Word>(
+    ctx: &Context<'_, W>,
+    cap: usize,
+    key: &'k mut [W],
+) -> impl Iterator<Item = (usize, &'k mut [W])> {
+    let halves = key.chunks_exact_mut(2 * ctx.parameters.packed_words::<W>(cap));
+    halves.flat_map(move |mut rest| {
+        (0..ctx.limbs(cap, Basis::Qp)).map(move |position| {
+            let limb = rest.split_off_mut(..ctx.packed_limb(cap, position).len());
+            (ctx.prime_at(cap, position), limb.unwrap_or_default())
+        })
+    })
 }
 
 /// Fails unless `key` is a switching key with this cap, and key switching is possible at all.
@@ -100,13 +137,8 @@ pub(crate) fn check_key<W: Word>(ctx: &Context<'_, W>, cap: usize, key: &[W]) ->
     if ctx.parameters.special() == 0 {
         return Err(CkksError::NoSpecialPrimes);
     }
-    ctx.check(
-        "switching key",
-        key,
-        cap,
-        Basis::Qp,
-        2 * ctx.parameters.digits(cap),
-    )
+    ctx.check_level(cap)?;
+    exactly("switching key", key, ctx.parameters.switching_key_words::<W>(cap))
 }
 
 /// The a half of one digit. A limb's stream is named by its prime, so a key with a lower cap is a part of this one.
@@ -129,13 +161,15 @@ fn generate<W: Word>(
 ) -> Result<(), CkksError> {
     check_key(ctx, cap, dst)?;
     let scratch = at_least("key scratch", scratch, generate_key_scratch(&ctx.parameters, cap))?;
-    let half = ctx.parameters.qp_words(cap, 0);
+    let words = ctx.parameters.qp_words(cap, 0);
+    let (a, rest) = scratch.split_at_mut(words);
+    let (b, secret) = rest.split_at_mut(words);
+    let half = ctx.parameters.packed_words::<W>(cap);
     for (digit, pair) in dst.chunks_exact_mut(2 * half).enumerate() {
-        let (b, a) = pair.split_at_mut(half);
         let own = ctx.digit(cap, digit);
         expand_a(ctx, cap, seed, digit, a);
         fill_small(ctx, cap, Basis::Qp, b, |piece| sample::gaussian(rng, piece));
-        ctx.for_each_limb_pair(cap, Basis::Qp, b, scratch, |at, b, secret| {
+        ctx.for_each_limb_pair(cap, Basis::Qp, b, secret, |at, b, secret| {
             let modulus = ctx.modulus(at.prime);
             to(at.prime, secret);
             // The error's distribution is symmetric: −e serves as e.
@@ -146,7 +180,18 @@ fn generate<W: Word>(
                 limb::mul_scalar_add_assign(modulus, b, secret, ctx.special_product(modulus));
             }
         });
+        let (packed_b, packed_a) = pair.split_at_mut(half);
+        pack(ctx, cap, b, packed_b);
+        pack(ctx, cap, a, packed_a);
     }
     scratch.iter_mut().zeroize();
     Ok(())
+}
+
+/// Packs a polynomial in basis qp, limb by limb.
+fn pack<W: Word>(ctx: &Context<'_, W>, cap: usize, polynomial: &[W], packed: &mut [W]) {
+    for (position, limb) in polynomial.chunks_exact(ctx.degree()).enumerate() {
+        let bits = ctx.modulus(ctx.prime_at(cap, position)).bits();
+        pack_words(limb, bits, &mut packed[ctx.packed_limb(cap, position)]);
+    }
 }

@@ -1,8 +1,8 @@
 //! Ring degree, modulus chain and digits, checked once; and how many words each kind of value takes.
 
 use crate::CkksError;
-use cipherloom_ring::MAX_PRIMES;
 use cipherloom_ring::prime::is_prime;
+use cipherloom_ring::{MAX_PRIMES, Word, pack};
 use heapless::Vec;
 
 /// Smallest log2 of the ring degree that is accepted. Security starts far above it: small rings are for tests.
@@ -155,13 +155,24 @@ impl Parameters {
         self.words(digits.saturating_add(level).saturating_add(1))
     }
 
-    /// Words of a switching key that serves the levels up to `cap`.
-    pub fn switching_key_words(&self, cap: usize) -> usize {
-        self.words(
-            self.digits(cap)
-                .saturating_mul(2)
-                .saturating_mul(self.qp_limbs(cap)),
-        )
+    /// Words of a switching key that serves the levels up to `cap`: a pair of packed polynomials for each digit.
+    pub fn switching_key_words<W: Word>(&self, cap: usize) -> usize {
+        self.digits(cap)
+            .saturating_mul(2)
+            .saturating_mul(self.packed_words::<W>(cap))
+    }
+
+    /// Words of a polynomial in basis qp at a level, packed ([`pack`](cipherloom_ring::pack)) limb by limb.
+    pub fn packed_words<W: Word>(&self, level: usize) -> usize {
+        let q = self.q.iter().take(level.saturating_add(1));
+        q.chain(&self.p)
+            .map(|&prime| self.packed_limb_words::<W>(prime))
+            .sum()
+    }
+
+    /// Words of a packed limb modulo a prime.
+    pub(crate) fn packed_limb_words<W: Word>(&self, prime: u64) -> usize {
+        pack::packed_words::<W>(self.degree(), u64::BITS - prime.leading_zeros())
     }
 
     fn qp_limbs(&self, level: usize) -> usize {

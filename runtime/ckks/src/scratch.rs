@@ -79,8 +79,13 @@ pub fn flood_scratch(parameters: &Parameters, level: usize) -> usize {
     parameters.plaintext_words(level)
 }
 
-/// [`crate::keys`], every kind of switching key: (cap+1+K)·N.
+/// [`crate::keys`], generating every kind of switching key: 3·(cap+1+K)·N.
 pub fn generate_key_scratch(parameters: &Parameters, cap: usize) -> usize {
+    parameters.qp_words(cap, 2)
+}
+
+/// [`crate::keys::expand_key_a`]: (cap+1+K)·N.
+pub fn expand_key_scratch(parameters: &Parameters, cap: usize) -> usize {
     parameters.qp_words(cap, 0)
 }
 

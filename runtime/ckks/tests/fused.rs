@@ -273,16 +273,17 @@ fn a_key_may_use_fewer_special_primes() {
     let sparse = SecretKey::sparse_from_seed(&kit.ctx, &SEED, 32, leak(words)).unwrap();
     let one = kit.ctx.with_special(1, 0).unwrap();
     assert_eq!((one.parameters.special(), one.parameters.digits(0)), (1, 1));
-    assert_eq!(one.parameters.switching_key_words(0), 4 * one.degree());
+    let half = one.parameters.packed_words::<u64>(0);
+    assert_eq!(one.parameters.switching_key_words::<u64>(0), 2 * half);
 
     let seed = kit.fresh_seed();
-    let mut key = vec![0; one.parameters.switching_key_words(0)];
+    let mut key = vec![0; one.parameters.switching_key_words::<u64>(0)];
     let mut work = vec![0; scratch::generate_key_scratch(&one.parameters, 0)];
     let (secret, rng) = (&kit.secret, &mut kit.rng);
     keys::generate_switching_key(&one, secret, &sparse, 0, &seed, rng, &mut key, &mut work).unwrap();
     let mut loaded = key.clone();
-    loaded[2 * one.degree()..].fill(0);
-    keys::expand_key_a(&one, 0, &seed, &mut loaded).unwrap();
+    loaded[half..].fill(0);
+    keys::expand_key_a(&one, 0, &seed, &mut loaded, &mut work).unwrap();
     assert_eq!(loaded, key);
 
     let a = kit.encrypt(&x, SCALE, 0);

@@ -157,7 +157,7 @@ fn lifting_alone_is_exact() {
 fn the_a_half_of_a_key_comes_from_its_seed() {
     let mut kit = kit();
     let seed = kit.fresh_seed();
-    let mut key = vec![0; kit.parameters().switching_key_words(3)];
+    let mut key = vec![0; kit.parameters().switching_key_words::<u64>(3)];
     let mut work = vec![0; scratch::generate_key_scratch(kit.parameters(), 3)];
     let element = kit.element(1);
     keys::generate_galois_key(
@@ -172,12 +172,12 @@ fn the_a_half_of_a_key_comes_from_its_seed() {
     )
     .unwrap();
     assert!(work.iter().all(|&word| word == 0), "no secret stays in scratch");
-    let half = kit.parameters().qp_words(3, 0);
+    let half = kit.parameters().packed_words::<u64>(3);
     let mut loaded = key.clone();
     loaded
         .chunks_exact_mut(2 * half)
         .for_each(|pair| pair[half..].fill(0));
-    keys::expand_key_a(&kit.ctx, 3, &seed, &mut loaded).unwrap();
+    keys::expand_key_a(&kit.ctx, 3, &seed, &mut loaded, &mut work).unwrap();
     assert_eq!(loaded, key);
 }
 
@@ -189,7 +189,7 @@ fn a_ciphertext_moves_between_secrets() {
     let words = SecretKey::<u64>::memory_words(kit.parameters());
     let sparse = SecretKey::sparse_from_seed(&kit.ctx, &SEED, 32, leak(words)).unwrap();
     let seeds = [kit.fresh_seed(), kit.fresh_seed()];
-    let mut key = vec![0; kit.parameters().switching_key_words(1)];
+    let mut key = vec![0; kit.parameters().switching_key_words::<u64>(1)];
     let mut work = vec![0; scratch::generate_key_scratch(kit.parameters(), 1)];
     let mut switched = kit.encrypt(&x, SCALE, 1);
     for (seed, from, to) in [(seeds[0], &kit.secret, &sparse), (seeds[1], &sparse, &kit.secret)] {
@@ -212,7 +212,12 @@ fn scratch_formulas_are_the_published_ones() {
         let d = (l + 1).div_ceil(2);
         assert_eq!(p.digits(l), d);
         assert_eq!(p.decomposed_words(l), ((l + 1) + d * (l + 1 + k)) * n);
-        assert_eq!(p.switching_key_words(l), d * 2 * (l + 1 + k) * n);
+        let bits = |prime: &u64| u64::BITS - prime.leading_zeros();
+        let bits: u32 = p.q[..=l].iter().chain(&p.p).map(bits).sum();
+        assert_eq!(p.switching_key_words::<u64>(l), d * 2 * n * bits as usize / 64);
+        assert_eq!(p.switching_key_words::<u32>(l), d * 2 * n * bits as usize / 32);
+        assert_eq!(scratch::generate_key_scratch(p, l), 3 * (l + 1 + k) * n);
+        assert_eq!(scratch::expand_key_scratch(p, l), (l + 1 + k) * n);
         assert_eq!(scratch::rescale_scratch(p, l), 6 * n);
         assert_eq!(scratch::decompose_scratch(p, l), (l + 1 + d) * n);
         assert_eq!(scratch::mod_down_scratch(p, l), 2 * (k + 1) * n);

@@ -4,6 +4,7 @@ mod common;
 
 use cipherloom_ckks::Basis;
 use cipherloom_ring::Word;
+use cipherloom_ring::pack::words_to_bytes;
 use common::*;
 
 const LOG_N: u32 = 10;
@@ -24,9 +25,16 @@ fn trace<W: Word>() -> Vec<u64> {
     let decoded = kit.decrypt(&turned, 3, SCALE * SCALE / q[4] as f64);
     assert!(largest_error(&decoded, &rotated(&map2(&x, &y, complex_mul), 3)) < 1e-2);
 
-    let words = [a, b, relinearisation, galois, product, lower, turned, plaintext];
+    let words = [a, b, product, lower, turned, plaintext];
     let words = words.into_iter().flatten().map(Word::to_u64);
+    // Limbs fill both kinds of words when packed, so keys have the same bits.
+    let bytes = [relinearisation, galois].map(|key| {
+        let mut bytes = vec![0; size_of_val(&key[..])];
+        words_to_bytes(&key, &mut bytes);
+        bytes
+    });
     words
+        .chain(bytes.into_iter().flatten().map(u64::from))
         .chain(decoded.into_iter().flat_map(|z| [z.0.to_bits(), z.1.to_bits()]))
         .collect()
 }

@@ -132,7 +132,9 @@ impl<'a, W: Word, K: Keys<W>> Machine<'a, W, K> {
         let entry = self.plan.key(index as usize).ok_or(Fault::Missing("key"))?;
         let parameters = self.plan.parameters();
         let words = self.keys.key(index as usize).ok_or(Fault::Key(index))?;
-        if words.len() as u64 != parameters.words().key(&entry) {
+        // Words of either size compute the same.
+        let (q, p) = (parameters.q().iter(), parameters.p().iter());
+        if words.len() as u64 != parameters.words().key(&entry, W::BITS, q, p) {
             return Err(Fault::Key(index));
         }
         let element = match entry.kind {

@@ -378,21 +378,39 @@ fn scratch_and_sizes_are_those_that_plans_reserve() {
                 same(parameters.plaintext_words(level), counts.plaintext(l, Q));
                 same(parameters.qp_words(level, 1), counts.ciphertext(l, 1, Qp));
                 same(parameters.decomposed_words(level), counts.decomposed(l));
-                same(parameters.switching_key_words(level), counts.switching_key(l));
+                let key = Key {
+                    kind: KeyKind::Relinearise,
+                    level: l,
+                    uses: 1,
+                };
+                let (q, p) = (parameters.q.iter().copied(), parameters.p.iter().copied());
+                same(
+                    parameters.switching_key_words::<u64>(level),
+                    counts.key(&key, 64, q.clone(), p.clone()),
+                );
+                same(
+                    parameters.switching_key_words::<u32>(level),
+                    counts.key(&key, 32, q, p),
+                );
             }
             // The key to the ephemeral secret has one special prime.
             let mut tables = vec![0_u64; Context::<u64>::memory_words(&parameters)];
             let context = Context::new(parameters.clone(), &mut tables).unwrap();
             let few = context.with_special(1, 0).unwrap().parameters;
             let key = |kind| {
-                counts.key(&Key {
+                let key = Key {
                     kind,
                     level: 0,
                     uses: 1,
-                })
+                };
+                let (q, p) = (parameters.q.iter().copied(), parameters.p.iter().copied());
+                counts.key(&key, 64, q, p)
             };
-            assert_eq!(few.switching_key_words(0) as u64, key(KeyKind::ToSparse));
-            assert_eq!(parameters.switching_key_words(0) as u64, key(KeyKind::FromSparse));
+            assert_eq!(few.switching_key_words::<u64>(0) as u64, key(KeyKind::ToSparse));
+            assert_eq!(
+                parameters.switching_key_words::<u64>(0) as u64,
+                key(KeyKind::FromSparse)
+            );
             let reserved = counts.scratch(&Instruction::new(Op::SwitchSecret));
             assert!(scratch::switch_secret_scratch(&few, 0) as u64 <= reserved);
             let tables = counts.ring_tables((top + 1 + special) as u64);

@@ -1,7 +1,7 @@
 //! Evaluation keys: what the server needs besides the plan and the inputs.
 //!
-//! A switching key is twice as large in memory as in a file, where a 32-byte seed stands for its uniform
-//! half. Keys are made, written, read and expanded one per thread at a time, so that nothing but the keys
+//! A switching key is packed, in memory as in a file, but there twice as large: in a file a 32-byte seed stands for its
+//! uniform half. Keys are made, written, read and expanded one per thread at a time, so that nothing but the keys
 //! themselves is ever held whole, and no key twice.
 
 use crate::error::{HostError, Result};
@@ -98,16 +98,25 @@ impl EvaluationKeys {
         }
         let mut tables = Words::default();
         let context = context(plan, &mut tables)?;
+        let spaces = Pool::default();
+        let largest = context.parameters.max_level();
+        let size = scratch::expand_key_scratch(&context.parameters, largest);
         let read = |index: usize| {
             with_context_of(&context, wanted[index], |context| {
                 let cap = usize::from(wanted[index].level);
-                let mut words = Words::zeroed("evaluation key", context.parameters.switching_key_words(cap))?;
-                let seed = read_key(context, file.record(index)?, &wanted[index], &mut words)
+                let mut words = Words::zeroed(
+                    "evaluation key",
+                    context.parameters.switching_key_words::<u64>(cap),
+                )?;
+                let mut space: Words = spaces.take(|| Words::zeroed("scratch", size))?;
+                let limb = &mut space[..context.degree()];
+                let seed = read_key(context, file.record(index)?, &wanted[index], &mut words, limb)
                     .map_err(|problem| file.malformed(index, problem))?;
                 // Its pages need not stay in memory beside the key.
                 file.release(index);
-                keys::expand_key_a(context, cap, &seed, &mut words)
+                keys::expand_key_a(context, cap, &seed, &mut words, &mut space)
                     .map_err(HostError::ckks("expand a key"))?;
+                spaces.put(space);
                 Ok(SwitchingKey { seed, words })
             })
         };
@@ -257,7 +266,9 @@ impl Generator<'_> {
     fn words(&self, index: usize) -> usize {
         let key = self.keys[index];
         let words = with_context_of(&self.context, key, |context| {
-            Ok(context.parameters.switching_key_words(usize::from(key.level)))
+            Ok(context
+                .parameters
+                .switching_key_words::<u64>(usize::from(key.level)))
         });
         words.unwrap_or(0)
     }

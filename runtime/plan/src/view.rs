@@ -198,7 +198,7 @@ impl<'p> Plan<'p> {
             encoder_f64s: 2 << self.parameters.log_n,
             key_words: self
                 .keys()
-                .map(|key| words.key(&key))
+                .map(|key| self.parameters().key_words(&key))
                 .fold(0, u64::saturating_add),
         }
     }
@@ -217,7 +217,7 @@ pub struct Memory {
     pub table_words: u64,
     /// Numbers of type f64 for the encoder: N for its table and N/2 complex slots.
     pub encoder_f64s: u64,
-    /// All switching keys, expanded.
+    /// All switching keys, expanded and packed.
     pub key_words: u64,
 }
 
@@ -301,6 +301,12 @@ impl<'p> ParametersView<'p> {
     /// Non-zero coefficients of the ephemeral sparse secret around a `mod_raise`; 0 if there is none.
     pub fn ephemeral_weight(&self) -> u32 {
         self.record.ephemeral_weight
+    }
+
+    /// Words of a switching key of the key table.
+    pub fn key_words(&self, key: &Key) -> u64 {
+        let (q, p) = (self.q().iter(), self.p().iter());
+        self.words().key(key, u32::from(self.word_bits()), q, p)
     }
 
     /// The sizes of values under these parameters.

@@ -1,7 +1,7 @@
 //! Sizes of values and of scratch memory, in machine words.
 //!
 //! N is the ring degree, l the level, K the number of special primes, α the limbs per digit and D = ⌈(l+1)/α⌉ the
-//! number of digits. Every polynomial takes N words per limb.
+//! number of digits. Every polynomial takes N words per limb, but in switching keys, which are packed.
 
 use crate::instruction::Instruction;
 use crate::model::{Basis, Key};
@@ -55,16 +55,24 @@ impl WordCounts {
         self.polynomial(level, Basis::Q) + self.digits(level) * self.polynomial(level, Basis::Qp)
     }
 
-    /// A switching key capped at `level`: D pairs of polynomials in basis qp.
-    pub const fn switching_key(&self, level: u8) -> u64 {
-        2 * self.digits(level) * self.polynomial(level, Basis::Qp)
-    }
-
-    /// A switching key of the key table: as [`switching_key`](Self::switching_key), with the special primes that its kind uses.
-    pub const fn key(&self, key: &Key) -> u64 {
-        let special = key.kind.special(self.special as u8) as u64;
-        let words = WordCounts { special, ..*self };
-        words.switching_key(key.level)
+    /// A switching key of the key table, in words of so many bits: D pairs of polynomials in basis qp, with the special primes
+    /// that its kind uses, each limb packed into as many bits a residue as its prime has.
+    pub fn key(
+        &self,
+        key: &Key,
+        word_bits: u32,
+        q: impl Iterator<Item = u64>,
+        p: impl Iterator<Item = u64>,
+    ) -> u64 {
+        let special = key.kind.special(self.special as u8);
+        let limb = |prime: u64| {
+            let bits = u64::from(u64::BITS - prime.leading_zeros());
+            (self.degree * bits).div_ceil(u64::from(word_bits.max(1)))
+        };
+        let primes = q
+            .take(usize::from(key.level) + 1)
+            .chain(p.take(usize::from(special)));
+        2 * self.digits(key.level) * primes.map(limb).sum::<u64>()
     }
 
     /// The ring's tables for `primes` primes: the powers of a root and their Shoup quotients for each.

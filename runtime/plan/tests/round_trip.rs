@@ -25,7 +25,10 @@ fn sizes_of_a_plan_with_an_ephemeral_secret() {
     assert_eq!(plan.parameters().ephemeral_weight(), 32);
     let memory = plan.memory();
     // Relinearisation at level 2 with two digits and from_sparse at level 3 likewise; to_sparse has one special prime.
-    assert_eq!(memory.key_words, 2 * (2 * 5 + (1 + 1) + 2 * 6) * 1024);
+    // A limb takes as many bits a residue as its prime has: 51, 40, 40, 41 in q, 50 and 50 in p.
+    let (q, p) = ([51, 91, 131, 172], [50, 100]);
+    let bits = 2 * (q[2] + p[1]) + (q[0] + p[0]) + 2 * (q[3] + p[1]);
+    assert_eq!(memory.key_words, 2 * bits * 1024 / 64);
     // The key switch at level 3: two digits and two polynomials of 6 limbs, and 2 + 2 + 6 limbs.
     assert_eq!(memory.scratch_words, (4 * 6 + 10) * 1024);
     assert_eq!(memory.encoder_f64s, 2 * 1024);
@@ -105,7 +108,9 @@ fn accessors_read_what_was_written() {
     // Relinearisation at level 3: 4 digits and 2 polynomials of 5 limbs, and 4 + 1 + 6 limbs.
     assert_eq!(memory.scratch_words, (6 * 5 + 11) * 1024);
     assert_eq!(memory.arena_words, memory.buffer_words + memory.scratch_words);
-    assert_eq!(memory.key_words, 2 * (4 * 5 + 2 * (3 * 4) + 2 * 3) * 1024);
+    // Primes of 51, 40, 40, 41 bits, and a special one of 50.
+    let bits = 4 * (51 + 40 + 40 + 41 + 50) + 2 * (3 * (51 + 40 + 40 + 50)) + 2 * (51 + 40 + 50);
+    assert_eq!(memory.key_words, 2 * bits * 1024 / 64);
     assert_eq!(memory.table_words, 5 * 2 * 1024);
 }
 

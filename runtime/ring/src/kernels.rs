@@ -77,6 +77,8 @@ type InnerProduct<W> = fn(&Modulus<W>, &mut [W], &[Term<'_, W>], bool);
 pub(crate) type Term2<'a, W> = (&'a [W], [&'a [W]; 2]);
 type InnerProduct2<W> = fn(&Modulus<W>, [&mut [W]; 2], &[Term2<'_, W>], [Start<'_, W>; 2]);
 
+type InnerProduct2Packed<W> = fn(&Modulus<W>, usize, [&mut [W]; 2], &[Term2<'_, W>], [Start<'_, W>; 2]);
+
 /// What an inner product is added to.
 #[derive(Clone, Copy, Debug)]
 pub enum Start<'a, W> {
@@ -141,6 +143,9 @@ pub(crate) struct Kernels<W> {
     pub inner_product: InnerProduct<W>,
     /// Two inner products with one side in common; any number of terms.
     pub inner_product_2: InnerProduct2<W>,
+    /// As `inner_product_2`, the two other sides packed limbs ([`crate::pack`]) that are read from a residue on, a multiple
+    /// of 8: (modulus, first residue, …).
+    pub inner_product_2_packed: InnerProduct2Packed<W>,
     /// dst = a mod q, a of any size.
     pub reduce: Unary<W>,
     /// dst = residues of small signed numbers, |x| < q.

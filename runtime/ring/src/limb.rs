@@ -121,6 +121,19 @@ pub fn inner_product_2<W: Word>(
     (table::<W>(m.bits()).inner_product_2)(m, dst, terms, start);
 }
 
+/// [`inner_product_2`] with bᵢₖ the residues from number `first` on, a multiple of 8, of packed limbs
+/// ([`crate::pack::pack_words`]).
+#[inline]
+pub fn inner_product_2_packed<W: Word>(
+    m: &Modulus<W>,
+    first: usize,
+    dst: [&mut [W]; 2],
+    terms: &[(&[W], [&[W]; 2])],
+    start: [Start<'_, W>; 2],
+) {
+    (table::<W>(m.bits()).inner_product_2_packed)(m, first, dst, terms, start);
+}
+
 /// Asks for memory that will be read soon; no more than advice, and nothing on the portable backend.
 #[inline]
 pub fn prefetch<W: Word>(words: &[W]) {

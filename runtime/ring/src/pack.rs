@@ -1,4 +1,5 @@
-//! Limbs as bytes: each residue in exactly `bits` bits, little-endian, a limb padded to whole bytes with zero bits.
+//! Packed limbs: each residue in exactly `bits` bits, little-endian, and a limb padded to whole bytes (in files) or to whole
+//! words (in memory) with zero bits.
 
 use crate::{Modulus, RingError, Word};
 
@@ -79,6 +80,80 @@ pub fn unpack<W: Word>(bytes: &[u8], bits: u32, m: &Modulus<W>, limb: &mut [W]) 
         Ok(())
     } else {
         Err(RingError::Padding)
+    }
+}
+
+/// Words of a limb of `n` residues of `bits` bits: ⌈n·bits / BITS⌉.
+pub const fn packed_words<W: Word>(n: usize, bits: u32) -> usize {
+    (n * bits as usize).div_ceil(W::BITS as usize)
+}
+
+/// Packs `limb` into the first [`packed_words`] words of `out`. Residues are below 2^bits, `bits` ≤ MAX_PRIME_BITS; `out` is
+/// long enough.
+pub fn pack_words<W: Word>(limb: &[W], bits: u32, out: &mut [W]) {
+    debug_assert!(bits <= W::MAX_PRIME_BITS && out.len() >= packed_words::<W>(limb.len(), bits));
+    let mut out = out.iter_mut();
+    let mut next = |word| {
+        if let Some(out) = out.next() {
+            *out = word;
+        }
+    };
+    // The low bits of the next word.
+    let (mut pending, mut pending_bits) = (W::ZERO, 0);
+    for &residue in limb {
+        let wide = residue.to_wide() << pending_bits;
+        pending = pending.wrapping_add(W::low(wide));
+        pending_bits += bits;
+        if pending_bits >= W::BITS {
+            next(pending);
+            pending = W::high(wide);
+            pending_bits -= W::BITS;
+        }
+    }
+    if pending_bits > 0 {
+        next(pending);
+    }
+}
+
+/// dst = the residues from number `first` on of a limb that [`pack_words`] made.
+pub fn unpack_words<W: Word>(packed: &[W], bits: u32, first: usize, dst: &mut [W]) {
+    debug_assert!(bits <= W::MAX_PRIME_BITS);
+    let mask = (W::ONE << bits) - W::ONE;
+    let word = |index| packed.get(index).copied().unwrap_or(W::ZERO);
+    let (mut index, mut shift) = (
+        first * bits as usize / W::BITS as usize,
+        (first * bits as usize % W::BITS as usize) as u32,
+    );
+    for dst in dst {
+        let mut residue = word(index) >> shift;
+        shift += bits;
+        if shift >= W::BITS {
+            index += 1;
+            shift -= W::BITS;
+            if shift > 0 {
+                residue = residue.wrapping_add(word(index) << (bits - shift));
+            }
+        }
+        *dst = residue & mask;
+    }
+}
+
+/// The bytes of a packed limb in words, as many as `bytes` holds: what [`pack`] makes of the same limb.
+pub fn words_to_bytes<W: Word>(packed: &[W], bytes: &mut [u8]) {
+    let size = W::BITS as usize / 8;
+    for (bytes, word) in bytes.chunks_mut(size).zip(packed) {
+        bytes.copy_from_slice(&word.to_u64().to_le_bytes()[..bytes.len()]);
+    }
+}
+
+/// The packed limb in words that has these bytes, and zero bits after them.
+pub fn bytes_to_words<W: Word>(bytes: &[u8], packed: &mut [W]) {
+    let size = W::BITS as usize / 8;
+    let bytes = bytes.chunks(size).chain(core::iter::repeat(&[][..]));
+    for (word, bytes) in packed.iter_mut().zip(bytes) {
+        let mut whole = [0; size_of::<u64>()];
+        whole[..bytes.len()].copy_from_slice(bytes);
+        *word = W::from_u64(u64::from_le_bytes(whole));
     }
 }
 

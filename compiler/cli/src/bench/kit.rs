@@ -119,7 +119,7 @@ impl Sizes {
         let decomposed = parameters.decomposed_words(level);
         let accumulator = parameters.qp_words(level, 1);
         let ciphertext = parameters.ciphertext_words(level, 1);
-        let key = parameters.switching_key_words(level);
+        let key = parameters.switching_key_words::<u64>(level);
         let plain = parameters.plaintext_words(level);
         let sources = [
             key + decomposed,

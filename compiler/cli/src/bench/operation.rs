@@ -184,7 +184,7 @@ impl Operation {
         let (q, qp) = (kit.polynomial(Basis::Q), kit.polynomial(Basis::Qp));
         let lower = q - kit.ctx.degree();
         let cap = kit.ctx.parameters.max_level();
-        let key_words = kit.ctx.parameters.switching_key_words(cap);
+        let key_words = kit.ctx.parameters.switching_key_words::<u64>(cap);
         let decomposed_words = kit.ctx.parameters.decomposed_words(level);
         let Kit {
             ctx,

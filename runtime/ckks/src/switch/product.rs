@@ -1,6 +1,6 @@
 //! The product of digits with a switching key.
 
-use crate::context::{Basis, Context};
+use crate::context::Context;
 use cipherloom_ring::limb::{self, Start};
 use cipherloom_ring::{MAX_PRIMES, Word, automorphism};
 use core::ops::Range;
@@ -19,7 +19,7 @@ pub(super) struct Key<'a, W> {
 /// for each of the two polynomials.
 pub(super) struct Product<'a, W> {
     prime: usize,
-    /// The key's limbs (b, a) for each digit.
+    /// The key's packed limbs (b, a) for each digit.
     key: heapless::Vec<[&'a [W]; 2], MAX_PRIMES>,
     /// The limb of c_0 and c_1 that is added, and P; P is 0 modulo its own primes.
     addends: [Option<&'a [W]>; 2],
@@ -39,13 +39,14 @@ impl<'a, W: Word> Product<'a, W> {
         addends: [Option<&'a [W]>; 2],
     ) -> Self {
         let prime = ctx.prime_at(level, position);
-        let limbs = ctx.limbs(key.cap, Basis::Qp);
+        let polynomial_words = ctx.parameters.packed_words::<W>(key.cap);
         let key_position = if position <= level {
             position
         } else {
             position + key.cap - level
         };
-        let key_limb = |polynomial| ctx.limb(key.words, polynomial * limbs + key_position);
+        let key_words = ctx.packed_limb(key.cap, key_position);
+        let key_limb = |polynomial| &key.words[polynomial * polynomial_words..][key_words.clone()];
         let addend = |addend: Option<&'a [W]>| addend.map(|addend| ctx.limb(addend, position));
         Self {
             prime,
@@ -72,8 +73,10 @@ impl<'a, W: Word> Product<'a, W> {
 
     /// The key's words for a digit in a block of [`cipherloom_ring::Ring::ntt_forward_block`], none after the last.
     pub fn key_block(&self, ctx: &Context<'_, W>, digit: usize, index: usize) -> [&'a [W]; 2] {
-        let columns = ctx.block(index);
-        let part = |limb: &'a [W]| limb.get(columns.clone()).unwrap_or(&[]);
+        let Range { start, end } = ctx.block(index);
+        let bits = ctx.modulus(self.prime).bits() as usize;
+        let word = |residue: usize| residue * bits / W::BITS as usize;
+        let part = |limb: &'a [W]| limb.get(word(start)..word(end)).unwrap_or(&[]);
         self.key.get(digit).map_or([&[]; 2], |&key| key.map(part))
     }
 
@@ -95,13 +98,14 @@ impl<'a, W: Word> Product<'a, W> {
             let terms: heapless::Vec<(&[W], [&[W]; 2]), MAX_PRIMES> = digits
                 .clone()
                 .zip(&self.key)
-                .map(|(digit, key)| (&digit[inside.clone()], key.map(|key| &key[tile.clone()])))
+                .map(|(digit, &key)| (&digit[inside.clone()], key))
                 .collect();
             let starts = self.addends.map(|addend| match addend {
                 Some(addend) => Start::Scaled(&addend[tile.clone()], self.special_product),
                 None => Start::Zero,
             });
-            limb::inner_product_2(modulus, [&mut sum0[..size], &mut sum1[..size]], &terms, starts);
+            let sums = [&mut sum0[..size], &mut sum1[..size]];
+            limb::inner_product_2_packed(modulus, tile.start, sums, &terms, starts);
             let to = self.destination(ctx, &tile);
             for (polynomial, sum) in [&sum0[..size], &sum1[..size]].into_iter().enumerate() {
                 if let Some((element, _)) = self.element {

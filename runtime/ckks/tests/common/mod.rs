@@ -166,7 +166,7 @@ impl<W: Word> Kit<W> {
 
     pub fn relinearisation_key(&mut self, cap: usize) -> Vec<W> {
         let seed = self.fresh_seed();
-        let mut key = vec![W::ZERO; self.parameters().switching_key_words(cap)];
+        let mut key = vec![W::ZERO; self.parameters().switching_key_words::<W>(cap)];
         let mut work = vec![W::ZERO; scratch::generate_key_scratch(self.parameters(), cap)];
         keys::generate_relinearisation_key(
             &self.ctx,
@@ -183,7 +183,7 @@ impl<W: Word> Kit<W> {
 
     pub fn galois_key(&mut self, element: u32, cap: usize) -> Vec<W> {
         let seed = self.fresh_seed();
-        let mut key = vec![W::ZERO; self.parameters().switching_key_words(cap)];
+        let mut key = vec![W::ZERO; self.parameters().switching_key_words::<W>(cap)];
         let mut work = vec![W::ZERO; scratch::generate_key_scratch(self.parameters(), cap)];
         keys::generate_galois_key(
             &self.ctx,

@@ -244,7 +244,7 @@ impl<W: Word> Client<'_, W> {
                 }
                 _ => self.context,
             };
-            let mut words = vec![W::ZERO; context.parameters.switching_key_words(cap)];
+            let mut words = vec![W::ZERO; context.parameters.switching_key_words::<W>(cap)];
             let mut scratch = vec![W::ZERO; scratch::generate_key_scratch(&context.parameters, cap)];
             let seed = seed::derive_seed(&[7; 32], index as u64);
             let mut rng = ChaCha20Rng::from_seed([index as u8 + 1; 32]);

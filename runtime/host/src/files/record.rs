@@ -1,8 +1,8 @@
 //! Records: bit-packed ciphertexts and switching keys, whole or with a seed in place of their uniform half.
 
-use cipherloom_ckks::{Context, Parameters};
+use cipherloom_ckks::{Context, Parameters, keys};
 use cipherloom_plan::{Key, KeyKind};
-use cipherloom_ring::pack::{pack, packed_bytes, unpack};
+use cipherloom_ring::pack::{bytes_to_words, pack, packed_bytes, unpack, words_to_bytes};
 use rayon::prelude::*;
 
 /// Bytes before the payload of a ciphertext record.
@@ -164,19 +164,21 @@ pub(crate) fn key_record(
     record.reserve_exact(key_bytes(parameters, cap));
     record.extend_from_slice(&key_header(key));
     record.extend_from_slice(seed);
-    let polynomial = parameters.qp_words(cap, 0);
-    for pair in words.chunks_exact(2 * polynomial) {
-        pack_polynomial(context, qp_primes(parameters, cap), &pair[..polynomial], record);
+    for (prime, limb) in keys::stored_limbs(context, cap, words) {
+        let start = record.len();
+        record.resize(start + limb_bytes(parameters, prime), 0);
+        words_to_bytes(limb, &mut record[start..]);
     }
 }
 
 /// Fills the b halves of a key from a record and returns the seed of the a halves, which the caller expands; the context
-/// has the special primes that the key's kind uses.
+/// has the special primes that the key's kind uses. `limb` is memory of N words.
 pub(crate) fn read_key(
     context: &Context<'_, u64>,
     record: &[u8],
     key: &Key,
     words: &mut [u64],
+    limb: &mut [u64],
 ) -> Result<[u8; 32], String> {
     let (parameters, cap) = (&context.parameters, usize::from(key.level));
     let header = key_header(key);
@@ -185,11 +187,15 @@ pub(crate) fn read_key(
     }
     let mut seed = [0; SEED_BYTES];
     seed.copy_from_slice(&record[header.len()..KEY_HEADER_BYTES]);
-    let polynomial = parameters.qp_words(cap, 0);
-    let packed = polynomial_bytes(parameters, qp_primes(parameters, cap));
-    let halves = record[KEY_HEADER_BYTES..].chunks_exact(packed);
-    for (pair, half) in words.chunks_exact_mut(2 * polynomial).zip(halves) {
-        unpack_polynomial(context, qp_primes(parameters, cap), half, &mut pair[..polynomial])?;
+    let mut rest = &record[KEY_HEADER_BYTES..];
+    for (prime, packed) in keys::stored_limbs_mut(context, cap, words) {
+        let (bytes, next) = rest.split_at(limb_bytes(parameters, prime));
+        let modulus = context.ring.modulus(prime);
+        // It stays packed, but only with residues of its prime.
+        unpack(bytes, modulus.bits(), modulus, limb)
+            .map_err(|error| format!("limb of prime {prime}: {error}"))?;
+        bytes_to_words(bytes, packed);
+        rest = next;
     }
     Ok(seed)
 }

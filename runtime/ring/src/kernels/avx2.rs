@@ -58,6 +58,9 @@ pub(super) static KERNELS: Kernels<u64> = Kernels {
     inner_product_2: entry!(pointwise::inner_product_2(
         m: M<'_>, dst: [LimbMut<'_>; 2], terms: &[Term2<'_, u64>], start: [Start<'_, u64>; 2]
     )),
+    inner_product_2_packed: entry!(pointwise::inner_product_2_packed(
+        m: M<'_>, first: usize, dst: [LimbMut<'_>; 2], terms: &[Term2<'_, u64>], start: [Start<'_, u64>; 2]
+    )),
     prefetch,
     stream: |dst, a| {
         // SAFETY: the table that holds this entry is handed out only where the processor has the feature.

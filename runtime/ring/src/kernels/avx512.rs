@@ -1,4 +1,5 @@
-//! AVX-512 with 52-bit multiply-adds (IFMA), eight 64-bit words at a time, for moduli below 2^50.
+//! AVX-512 with 52-bit multiply-adds (IFMA) and permutations of bytes (VBMI), eight 64-bit words at a time, for moduli below
+//! 2^50.
 //!
 //! The instructions multiply the low 52 bits of two words and add the low or the high 52 bits of the product to a third
 //! word. So 52 takes the place of the word's 64 bits in every reduction, and a lazy value may grow to 2^52 > 4q.
@@ -11,6 +12,7 @@
 mod basis;
 mod inner;
 mod ntt;
+mod packed;
 mod permute;
 mod pointwise;
 mod sample;
@@ -61,6 +63,7 @@ pub(super) static KERNELS: Kernels<u64> = Kernels {
     add_scalar_assign: entry!(pointwise::add_scalar_assign(m, dst, s)),
     inner_product: entry!(inner::inner_product(m, dst, terms, accumulate)),
     inner_product_2: entry!(inner::inner_product_2(m, dst, terms, start)),
+    inner_product_2_packed: entry!(inner::inner_product_2_packed(m, first, dst, terms, start)),
     reduce: entry!(pointwise::reduce(m, dst, a)),
     lift_signed: entry!(pointwise::lift_signed(m, dst, a)),
     permute: entry!(permute::permute(log_n, element, start, dst, src)),

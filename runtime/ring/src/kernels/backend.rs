@@ -17,7 +17,8 @@ use crate::RingError;
 pub enum Backend {
     /// Safe Rust without assumptions on the processor; the definition of all others. Its name is `portable`.
     Portable = 1,
-    /// x86-64 with AVX-512 and its 52-bit multiply-adds (IFMA), for primes below 2^50. Its name is `avx512`.
+    /// x86-64 with AVX-512, its 52-bit multiply-adds (IFMA) and its permutations of bytes (VBMI), for primes below 2^50: Intel
+    /// processors from Ice Lake on, AMD's from Zen 4 on. Its name is `avx512`.
     Avx512 = 2,
     /// x86-64 with AVX2 and fused multiply-adds, for primes below 2^50. Its name is `avx2`.
     Avx2 = 3,
@@ -132,10 +133,12 @@ fn features() -> Features {
     }
     // SAFETY: bit 27 of leaf 1 says that the operating system has turned XGETBV on.
     let state = unsafe { enabled_state() };
-    let leaf_7 = __cpuid_count(7, 0).ebx;
+    let leaf_7 = __cpuid_count(7, 0);
+    // Foundation, IFMA, bytes and words, VBMI.
+    let avx512 = [16, 21, 30].iter().all(|&at| bit(leaf_7.ebx, at)) && bit(leaf_7.ecx, 1);
     Features {
-        avx2: state & AVX_STATE == AVX_STATE && bit(leaf_1, 12) && bit(leaf_7, 5),
-        avx512: state & AVX512_STATE == AVX512_STATE && bit(leaf_7, 16) && bit(leaf_7, 21),
+        avx2: state & AVX_STATE == AVX_STATE && bit(leaf_1, 12) && bit(leaf_7.ebx, 5),
+        avx512: state & AVX512_STATE == AVX512_STATE && avx512,
     }
 }
 
@@ -154,7 +157,10 @@ mod tests {
         #[cfg(target_arch = "x86_64")]
         assert_eq!(
             Backend::Avx512.is_available(),
-            std::is_x86_feature_detected!("avx512f") && std::is_x86_feature_detected!("avx512ifma")
+            std::is_x86_feature_detected!("avx512f")
+                && std::is_x86_feature_detected!("avx512bw")
+                && std::is_x86_feature_detected!("avx512ifma")
+                && std::is_x86_feature_detected!("avx512vbmi")
         );
         assert!(Backend::Portable.is_available());
         assert!(Backend::active().is_available());

@@ -28,6 +28,7 @@ pub(super) static KERNELS: Kernels<u64> = Kernels {
     sub_from_mul_scalar_assign: pointwise::sub_from_mul_scalar_assign::<Registers>,
     inner_product: pointwise::inner_product::<Registers>,
     inner_product_2: pointwise::inner_product_2::<Registers>,
+    inner_product_2_packed: pointwise::inner_product_2_packed::<Registers>,
     combine: basis::combine::<Registers>,
     ..portable::kernels()
 };

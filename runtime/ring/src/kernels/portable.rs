@@ -37,6 +37,7 @@ pub(super) const fn kernels<W: Word>() -> Kernels<W> {
         add_scalar_assign: pointwise::add_scalar_assign,
         inner_product: pointwise::inner_product,
         inner_product_2: pointwise::inner_product_2,
+        inner_product_2_packed: pointwise::inner_product_2_packed,
         reduce: pointwise::reduce,
         lift_signed: pointwise::lift_signed,
         permute: permute::permute,

@@ -8,6 +8,7 @@ use std::vec;
 use std::vec::Vec;
 
 use super::*;
+use crate::pack::{pack_words, packed_words};
 use crate::prime::{primes_below, primes_near, primitive_root_2n};
 use crate::{MAX_LOG_DEGREE, MAX_PRIMES, automorphism};
 
@@ -221,6 +222,12 @@ fn streamed_words_arrive() {
     }
 }
 
+fn packed(limb: &[u64], bits: u32) -> Vec<u64> {
+    let mut words = vec![0; packed_words::<u64>(limb.len(), bits)];
+    pack_words(limb, bits, &mut words);
+    words
+}
+
 /// Sums of so many products, all of (q − 1)² in some columns.
 fn check_inner_product(q: u64, len: usize, terms: usize) {
     let m = &Modulus::new(q).unwrap();
@@ -250,6 +257,26 @@ fn check_inner_product(q: u64, len: usize, terms: usize) {
                 sums
             });
             assert_eq!(expected, found, "{terms} terms from {starts:?}, q = {q}");
+            // The same with packed limbs, a part of each from residue 8 on.
+            let packed: Vec<Vec<u64>> = limbs.iter().map(|limb| packed(limb, m.bits())).collect();
+            let sides = packed.windows(2).take(terms).map(|p| [&p[1][..], &p[0][..]]);
+            let pairs = pairs.iter().zip(sides);
+            let pairs: Vec<Term2<'_, u64>> = pairs.map(|(&(a, _), sides)| (&a[8..], sides)).collect();
+            let starts = starts.map(|start| match start {
+                Start::Scaled(a, s) => Start::Scaled(&a[8..], s),
+                start => start,
+            });
+            let mut sums = [start.clone(), start.clone()];
+            let dst = sums.each_mut().map(|sum| &mut sum[8..]);
+            (kernels.inner_product_2_packed)(m, 8, dst, &pairs, starts);
+            let beginning = [&start[..8]; 2];
+            let expected = expected.each_ref().map(|sum| &sum[8..]);
+            assert_eq!(
+                sums.each_ref().map(|sum| &sum[8..]),
+                expected,
+                "packed, {terms} terms, q = {q}"
+            );
+            assert_eq!(sums.each_ref().map(|sum| &sum[..8]), beginning);
         }
     }
 }
@@ -320,7 +347,7 @@ proptest! {
     }
 
     #[test]
-    fn sums_agree(seed: u64, q in 3u64..1 << 50, to in 3u64..1 << 50, len in 1usize..80, terms in 1usize..64) {
+    fn sums_agree(seed: u64, q in 3u64..1 << 50, to in 3u64..1 << 50, len in 8usize..160, terms in 1usize..64) {
         check_inner_product(q | 1, len, terms);
         check_conversion(q | 1, to | 1, terms, seed);
     }

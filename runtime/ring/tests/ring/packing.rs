@@ -1,4 +1,6 @@
-use cipherloom_ring::pack::{pack, packed_bytes, unpack};
+use cipherloom_ring::pack::{
+    bytes_to_words, pack, pack_words, packed_bytes, packed_words, unpack, unpack_words, words_to_bytes,
+};
 use cipherloom_ring::{Modulus, RingError, Word};
 use proptest::prelude::*;
 
@@ -19,6 +21,20 @@ fn check_round_trip<W: Word>(q: u64, n: usize, seed: u64) {
                 value.to_u64() >> bit & 1
             );
         }
+    }
+    // The same bits in words.
+    let mut words = vec![W::ONE; packed_words::<W>(n, m.bits())];
+    pack_words(&limb, m.bits(), &mut words);
+    let mut found = vec![0xaa; bytes.len()];
+    words_to_bytes(&words, &mut found);
+    assert_eq!(found, bytes);
+    let mut found = vec![W::ONE; words.len()];
+    bytes_to_words(&bytes, &mut found);
+    assert_eq!(found, words);
+    for first in [0, 1, n / 2, n - 1] {
+        let mut back = vec![W::ONE; n - first];
+        unpack_words(&words, m.bits(), first, &mut back);
+        assert_eq!(back, limb[first..]);
     }
     let mut back = vec![W::ZERO; n];
     unpack(&bytes, m.bits(), &m, &mut back).unwrap();
@@ -59,6 +75,9 @@ fn sizes() {
     assert_eq!(packed_bytes(1 << 16, 49), (1 << 16) * 49 / 8);
     assert_eq!(packed_bytes(3, 30), 12);
     assert_eq!(packed_bytes(0, 30), 0);
+    assert_eq!(packed_words::<u64>(1 << 16, 49), (1 << 16) / 64 * 49);
+    assert_eq!(packed_words::<u32>(3, 30), 3);
+    assert_eq!(packed_words::<u64>(3, 30), 2);
 }
 
 #[test]

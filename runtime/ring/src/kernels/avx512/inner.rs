@@ -2,6 +2,7 @@
 
 use core::arch::x86_64::*;
 
+use super::packed::{Packed, Places};
 use super::{
     Field, LANES, RADIX_BITS, load, low_bits, multiply_high, multiply_low, prefetch_line, splat, store,
 };
@@ -17,7 +18,7 @@ fn lazy_products(m: &Modulus<u64>) -> usize {
     if m.bits() == super::MAX_BITS { 7 } else { 47 }
 }
 
-#[target_feature(enable = "avx512f,avx512ifma")]
+#[target_feature(enable = "avx512f,avx512bw,avx512ifma,avx512vbmi")]
 pub(super) fn inner_product(m: &Modulus<u64>, dst: &mut [u64], terms: &[Term<'_, u64>], accumulate: bool) {
     let start = if accumulate {
         Start::Destination
@@ -27,7 +28,7 @@ pub(super) fn inner_product(m: &Modulus<u64>, dst: &mut [u64], terms: &[Term<'_,
     sums_of_products(m, [dst], terms.iter().map(|&(a, b)| (a, [b])), [start]);
 }
 
-#[target_feature(enable = "avx512f,avx512ifma")]
+#[target_feature(enable = "avx512f,avx512bw,avx512ifma,avx512vbmi")]
 pub(super) fn inner_product_2(
     m: &Modulus<u64>,
     dst: [&mut [u64]; 2],
@@ -37,13 +38,54 @@ pub(super) fn inner_product_2(
     sums_of_products(m, dst, terms.iter().copied(), start);
 }
 
+#[target_feature(enable = "avx512f,avx512bw,avx512ifma,avx512vbmi")]
+pub(super) fn inner_product_2_packed(
+    m: &Modulus<u64>,
+    first: usize,
+    dst: [&mut [u64]; 2],
+    terms: &[Term2<'_, u64>],
+    start: [Start<'_, u64>; 2],
+) {
+    let places = Places::new(m.bits());
+    let packed = |words| Packed::new(words, &places, first);
+    sums_of_products(m, dst, terms.iter().map(|&(a, b)| (a, b.map(packed))), start);
+}
+
+/// One side of a product.
+pub(super) trait Factor: Copy {
+    /// VECTORS vectors from number `first` on; none past the end. Only where the processor has what this backend needs.
+    fn vectors<const VECTORS: usize>(self, first: usize) -> Option<[__m512i; VECTORS]>;
+
+    /// One number.
+    fn word(self, index: usize) -> Option<u64>;
+}
+
+impl Factor for &[u64] {
+    #[inline(always)]
+    fn vectors<const VECTORS: usize>(self, first: usize) -> Option<[__m512i; VECTORS]> {
+        let words = columns::<VECTORS>(self, first)?;
+        Some(words.each_ref().map(|words| {
+            // SAFETY: the trait asks for the processor.
+            unsafe {
+                prefetch_line(words);
+                load(words)
+            }
+        }))
+    }
+
+    #[inline(always)]
+    fn word(self, index: usize) -> Option<u64> {
+        self.get(index).copied()
+    }
+}
+
 /// Some inner products with one side in common.
 #[inline]
-#[target_feature(enable = "avx512f,avx512ifma")]
-fn sums_of_products<'a, const SUMS: usize>(
+#[target_feature(enable = "avx512f,avx512bw,avx512ifma,avx512vbmi")]
+fn sums_of_products<'a, B: Factor, const SUMS: usize>(
     m: &Modulus<u64>,
     dst: [&mut [u64]; SUMS],
-    terms: impl Iterator<Item = (&'a [u64], [&'a [u64]; SUMS])> + Clone,
+    terms: impl Iterator<Item = (&'a [u64], [B; SUMS])> + Clone,
     start: [Start<'_, u64>; SUMS],
 ) {
     let field = Field::new(m);
@@ -58,14 +100,14 @@ fn sums_of_products<'a, const SUMS: usize>(
     let vectors_end = len - len % LANES;
     let mut dst = dst;
     for first in (0..blocks_end).step_by(VECTORS * LANES) {
-        sums_block::<SUMS, VECTORS>(&field, lazy, &mut dst, terms.clone(), &beginning, first);
+        sums_block::<B, SUMS, VECTORS>(&field, lazy, &mut dst, terms.clone(), &beginning, first);
     }
     for first in (blocks_end..vectors_end).step_by(LANES) {
-        sums_block::<SUMS, 1>(&field, lazy, &mut dst, terms.clone(), &beginning, first);
+        sums_block::<B, SUMS, 1>(&field, lazy, &mut dst, terms.clone(), &beginning, first);
     }
     for column in vectors_end..len {
         for (k, (dst, start)) in dst.iter_mut().zip(start).enumerate() {
-            let product = |a: &[u64], b: &[u64]| Some((*a.get(column)?, *b.get(column)?));
+            let product = |a: &[u64], b: B| Some((*a.get(column)?, b.word(column)?));
             let Some(d) = dst.get_mut(column) else { return };
             let sum = match start {
                 Start::Zero => 0,
@@ -93,12 +135,12 @@ fn columns<const VECTORS: usize>(x: &[u64], first: usize) -> Option<&[[u64; LANE
 
 /// VECTORS vectors of some inner products from column `first` on, with their sums in registers.
 #[inline]
-#[target_feature(enable = "avx512f,avx512ifma")]
-fn sums_block<'a, const SUMS: usize, const VECTORS: usize>(
+#[target_feature(enable = "avx512f,avx512bw,avx512ifma,avx512vbmi")]
+fn sums_block<'a, B: Factor, const SUMS: usize, const VECTORS: usize>(
     field: &Field,
     lazy: usize,
     dst: &mut [&mut [u64]; SUMS],
-    terms: impl Iterator<Item = (&'a [u64], [&'a [u64]; SUMS])>,
+    terms: impl Iterator<Item = (&'a [u64], [B; SUMS])>,
     start: &[Beginning<'_>; SUMS],
     first: usize,
 ) {
@@ -148,12 +190,11 @@ fn sums_block<'a, const SUMS: usize, const VECTORS: usize>(
             prefetch_line(a);
         }
         for ((high, low), b) in high.iter_mut().zip(&mut low).zip(b) {
-            let Some(b) = columns::<VECTORS>(b, first) else {
+            let Some(b) = b.vectors::<VECTORS>(first) else {
                 return;
             };
             for (((high, low), a), b) in high.iter_mut().zip(low).zip(a).zip(b) {
-                prefetch_line(b);
-                let (a, b) = (load(a), load(b));
+                let a = load(a);
                 *high = multiply_high(*high, a, b);
                 *low = multiply_low(*low, a, b);
             }

@@ -2,6 +2,7 @@
 
 use super::LANES;
 use crate::kernels::{Start, Term, Term2};
+use crate::pack::unpack_words;
 use crate::{Modulus, Word};
 
 #[inline(always)]
@@ -128,10 +129,10 @@ const TILE: usize = 512;
 /// Terms that are handed on at once.
 const TERMS: usize = 32;
 
-/// Tile number `tile`.
+/// The tile of so many words with this number.
 #[inline(always)]
-fn tile_of<W>(x: &[W], tile: usize) -> &[W] {
-    x.chunks(TILE).nth(tile).unwrap_or_default()
+fn tile_of<W>(x: &[W], size: usize, tile: usize) -> &[W] {
+    x.chunks(size).nth(tile).unwrap_or_default()
 }
 
 pub(in crate::kernels) fn inner_product_2<W: Word>(
@@ -159,15 +160,73 @@ pub(in crate::kernels) fn inner_product_2_with<W: Word>(
             match start[k] {
                 Start::Zero => dst.fill(W::ZERO),
                 Start::Destination => {}
-                Start::Scaled(a, s) => mul_scalar(m, dst, tile_of(a, tile), s),
+                Start::Scaled(a, s) => mul_scalar(m, dst, tile_of(a, TILE, tile), s),
             }
             for terms in terms.chunks(TERMS) {
                 let pairs = terms
                     .iter()
-                    .map(|&(a, b)| (tile_of(a, tile), tile_of(b[k], tile)));
+                    .map(|&(a, b)| (tile_of(a, TILE, tile), tile_of(b[k], TILE, tile)));
                 let pairs: heapless::Vec<Term<'_, W>, TERMS> = pairs.collect();
                 inner_product(m, dst, &pairs, true);
             }
+        }
+    }
+}
+
+/// Columns and terms whose packed sides are unpacked at once: they stay in the first-level cache.
+const UNPACKED_COLUMNS: usize = 128;
+const UNPACKED_TERMS: usize = 8;
+
+pub(in crate::kernels) fn inner_product_2_packed<W: Word>(
+    m: &Modulus<W>,
+    first: usize,
+    dst: [&mut [W]; 2],
+    terms: &[Term2<'_, W>],
+    start: [Start<'_, W>; 2],
+) {
+    inner_product_2_packed_with(inner_product_2, m, first, dst, terms, start);
+}
+
+/// Inner products with packed limbs from those with others of a backend.
+#[inline(always)]
+pub(in crate::kernels) fn inner_product_2_packed_with<W: Word>(
+    inner_product_2: impl Fn(&Modulus<W>, [&mut [W]; 2], &[Term2<'_, W>], [Start<'_, W>; 2]),
+    m: &Modulus<W>,
+    first: usize,
+    [dst0, dst1]: [&mut [W]; 2],
+    terms: &[Term2<'_, W>],
+    start: [Start<'_, W>; 2],
+) {
+    let mut space = [[[W::ZERO; UNPACKED_COLUMNS]; 2]; UNPACKED_TERMS];
+    let tiles = dst0
+        .chunks_mut(UNPACKED_COLUMNS)
+        .zip(dst1.chunks_mut(UNPACKED_COLUMNS));
+    for (tile, (dst0, dst1)) in tiles.enumerate() {
+        let len = dst0.len().min(dst1.len());
+        let mut start = start.map(|start| match start {
+            Start::Scaled(a, s) => Start::Scaled(tile_of(a, UNPACKED_COLUMNS, tile), s),
+            start => start,
+        });
+        let mut groups = terms.chunks(UNPACKED_TERMS);
+        let mut group = groups.next().unwrap_or_default();
+        loop {
+            for (space, (_, packed)) in space.iter_mut().zip(group) {
+                for (space, packed) in space.iter_mut().zip(packed) {
+                    unpack_words(
+                        packed,
+                        m.bits(),
+                        first + tile * UNPACKED_COLUMNS,
+                        &mut space[..len],
+                    );
+                }
+            }
+            let factors = group.iter().zip(&space);
+            let factors: heapless::Vec<Term2<'_, W>, UNPACKED_TERMS> = factors
+                .map(|(&(a, _), [b0, b1])| (tile_of(a, UNPACKED_COLUMNS, tile), [&b0[..len], &b1[..len]]))
+                .collect();
+            inner_product_2(m, [&mut *dst0, &mut *dst1], &factors, start);
+            let Some(next) = groups.next() else { break };
+            (group, start) = (next, [Start::Destination; 2]);
         }
     }
 }
