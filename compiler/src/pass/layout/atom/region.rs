@@ -18,6 +18,24 @@ pub enum Region {
 }
 
 impl Region {
+    /// The same slots again, so often and so far apart; the slots and their copies are apart.
+    pub fn repeated(self, by: Repeat) -> Self {
+        match self {
+            Self::Box(mut dims) if by.count > 1 => {
+                dims.push(by);
+                Self::Box(dims)
+            }
+            Self::Slots(marks) if by.count > 1 => {
+                let len = marks.len();
+                let first =
+                    |slot: usize, copy: u32| (slot + len - copy as usize * by.stride as usize % len) % len;
+                let is_marked = |slot| (0..by.count).any(|copy| marks[first(slot, copy)]);
+                Self::Slots((0..len).map(is_marked).collect())
+            }
+            once => once,
+        }
+    }
+
     /// A public vector of `value` on these slots moved up by `offset`, and 0 on all others.
     pub fn contents(&self, value: f64, offset: u32) -> Contents {
         match self {

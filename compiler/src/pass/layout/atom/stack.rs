@@ -3,11 +3,15 @@
 //! A place that a tensor does not use holds the number of the block. Where the tensor is the same at every index of that place,
 //! as a cyclic sum leaves it, a mask for each block is all that stacking takes; elsewhere blocks are turned to their index. Blocks
 //! that are paired come out as the real parts of what is stacked, and blocks are paired before they are spread.
+//!
+//! Blocks that are taken apart again are spread over their place: as long as they share a tile, together, to as many groups of
+//! indices as there is room for, and then each within its group.
 
 use super::super::axes::Axis;
 use super::super::frame::bits;
 use super::{Atom, Lane, Packer};
 use crate::ir::Value;
+use cipherloom_plan::Repeat;
 
 impl Packer<'_> {
     /// The tensor times a factor, with the blocks of an axis at the indices of `place`.
@@ -85,15 +89,31 @@ impl Packer<'_> {
             .map(|&lane| if lane == Lane::Partial { Lane::First } else { lane })
             .collect();
         single[place] = Lane::First;
+        let blocks = self.frame.tiles(self.axes, axis).min(frame.block);
+        // A group of indices holds all blocks of a tile; their copies need the room to be empty.
+        let group = if atom.clean {
+            bits(blocks)
+        } else {
+            bits(frame.block)
+        };
+        let groups = Repeat {
+            count: frame.block >> group,
+            stride: frame.stride << group,
+        };
+        let mut atom = atom.clone();
+        for tile in &mut atom.tiles {
+            *tile = self.copies(*tile, place, groups);
+        }
         let tiles = Self::positions(&self.grid(&single))
             .into_iter()
             .map(|position| {
                 let (block, mut source) = (position[own], position.clone());
                 source[own] = block / frame.block;
                 let index = block % frame.block;
-                let tile = self.tile(atom, &source);
+                let tile = self.tile(&atom, &source);
                 let mask = self
                     .region(&single, &position)
+                    .repeated(groups)
                     .contents(1.0, index * frame.stride);
                 let masked = self.vectors.mul_plain(tile, &mask);
                 // The blocks of a pair are spread from one index; all are the same where a spread turns round.
@@ -112,22 +132,33 @@ impl Packer<'_> {
         let positions = Self::positions(&self.grid(&atom.lanes));
         let share = self.stacked(&atom.lanes, axis);
         for (tile, position) in atom.tiles.iter_mut().zip(positions) {
-            *tile = self.spread_from(*tile, place, position[own] * share % frame.block);
+            *tile = self.spread_from(*tile, place, position[own] * share % frame.block, group);
         }
         atom.lanes[place] = Lane::Same;
         atom
     }
 
-    /// A vector that holds values at one index of a place alone, copied to all of its indices: bit by bit, each towards the
-    /// half that is empty, so that nothing leaves the place.
-    fn spread_from(&mut self, mut tile: Value, place: usize, index: u32) -> Value {
-        let frame = self.frame.places[place];
-        let cyclic = self.frame.is_cyclic(place);
-        let radix = if cyclic {
+    /// Bits of a copy to other indices of a place that share a decomposition.
+    fn spread_radix(&self, place: usize) -> u32 {
+        if self.frame.is_cyclic(place) {
             self.radix.cyclic
         } else {
             self.radix.spreads
-        };
+        }
+    }
+
+    /// What the first group of indices of a place holds, in all groups of it.
+    fn copies(&mut self, tile: Value, place: usize, groups: Repeat) -> Value {
+        let (stride, radix) = (-i64::from(groups.stride), self.spread_radix(place));
+        self.rotations(tile, stride, bits(groups.count), radix, true)
+    }
+
+    /// A vector that holds values at one index of each group of 2^`count` indices of a place alone, copied to all of them: bit
+    /// by bit, each towards the half that is empty, so that nothing leaves the group.
+    fn spread_from(&mut self, mut tile: Value, place: usize, index: u32, count: u32) -> Value {
+        let frame = self.frame.places[place];
+        let cyclic = self.frame.is_cyclic(place);
+        let radix = self.spread_radix(place);
         let step = |bit: u32| {
             let step = i64::from(frame.stride) << bit;
             if cyclic || index >> bit & 1 == 0 {
@@ -136,7 +167,7 @@ impl Packer<'_> {
                 step
             }
         };
-        let (count, mut done) = (bits(frame.block), 0);
+        let mut done = 0;
         while done < count {
             let now = radix.min(count - done);
             let by = (0..1u32 << now).map(|chosen| {
