@@ -194,6 +194,7 @@ impl Packer<'_> {
                     *tile = self.rotations(
                         *tile,
                         -i64::from(frame.stride),
+                        0,
                         bits(frame.block),
                         self.radix.spreads,
                         true,
@@ -205,13 +206,30 @@ impl Packer<'_> {
         atom
     }
 
-    /// Sum of 2^`count` rotations by multiples of `stride`, `radix` bits at a time.
-    fn rotations(&mut self, mut value: Value, stride: i64, count: u32, radix: u32, disjoint: bool) -> Value {
+    /// Sum of 2^`count` rotations, `radix` bits at a time: by the multiples of `stride` from 0 on, where bit b of `index` is set by
+    /// −2^b instead of 2^b. Of each group of 2^`count` indices that are `stride` apart that is the sum, taken to `index`; or, for a
+    /// negative stride, what stands at `index` copied to the group.
+    fn rotations(
+        &mut self,
+        mut value: Value,
+        stride: i64,
+        index: u32,
+        count: u32,
+        radix: u32,
+        disjoint: bool,
+    ) -> Value {
+        let step = |bit: u32| {
+            let step = stride << bit;
+            if index >> bit & 1 == 0 { step } else { -step }
+        };
         let mut done = 0;
         while done < count {
             let now = radix.min(count - done);
-            let by = (0..1i64 << now).map(|k| (k * stride) << done).collect();
-            value = self.vectors.sum_rotations(value, by, disjoint);
+            let by = (0..1u32 << now).map(|chosen| {
+                let chosen = (0..now).filter(|bit| chosen >> bit & 1 == 1);
+                chosen.map(|bit| step(done + bit)).sum()
+            });
+            value = self.vectors.sum_rotations(value, by.collect(), disjoint);
             done += now;
         }
         value
@@ -340,8 +358,14 @@ impl Packer<'_> {
 
     /// Sum along an axis.
     pub fn sum(&mut self, atom: &Atom, axis: Axis) -> Atom {
-        let place = self.axes.place[axis];
-        if atom.lanes[place].axis() != Some(axis) {
+        self.sum_towards(atom, axis, None)
+    }
+
+    /// Sum along an axis, left at the index that is the number of the tile's (first) block of another axis, if one is given and
+    /// its place is not cyclic, and not at index 0.
+    fn sum_towards(&mut self, atom: &Atom, axis: Axis, towards: Option<Axis>) -> Atom {
+        let own = self.axes.place[axis];
+        if atom.lanes[own].axis() != Some(axis) {
             // The tensor does not vary along the axis.
             return self.scale(atom, f64::from(self.axes.extents[axis]));
         }
@@ -351,16 +375,16 @@ impl Packer<'_> {
             atom.clone()
         };
         let blocks = self.frame.tiles(self.axes, axis);
-        let count = self.grid(&atom.lanes)[place];
+        let count = self.grid(&atom.lanes)[own];
         let mut lanes = atom.lanes.clone();
-        lanes[place] = Lane::Same;
+        lanes[own] = Lane::Same;
         let mut tiles: Vec<Value> = Self::positions(&self.grid(&lanes))
             .iter()
             .map(|position| {
                 let mut position = position.clone();
                 let mut total = None;
                 for tile in 0..count {
-                    position[place] = tile;
+                    position[own] = tile;
                     let next = self.tile(&atom, &position);
                     total = Some(match total {
                         Some(total) => self.vectors.add(total, next),
@@ -371,7 +395,7 @@ impl Packer<'_> {
             })
             .collect();
         let stack = atom.lanes.iter().position(|&lane| lane == Lane::Stack(axis));
-        let summed = [(place, self.axes.extents[axis])].into_iter();
+        let summed = [(own, self.axes.extents[axis])].into_iter();
         for (place, extent) in summed.chain(stack.map(|stack| (stack, blocks))) {
             let frame = self.frame.places[place];
             let cyclic = self.frame.is_cyclic(place);
@@ -381,8 +405,13 @@ impl Packer<'_> {
             } else {
                 (used, self.radix.sums)
             };
-            for tile in &mut tiles {
-                *tile = self.rotations(*tile, i64::from(frame.stride), count, radix, false);
+            let positions = Self::positions(&self.grid(&lanes));
+            for (tile, position) in tiles.iter_mut().zip(positions) {
+                let index = towards.filter(|_| place == own).map_or(0, |other| {
+                    let blocks = self.stacked(&lanes, other);
+                    position[self.axes.place[other]] * blocks % frame.block
+                });
+                *tile = self.rotations(*tile, i64::from(frame.stride), index, count, radix, false);
             }
             lanes[place] = match (cyclic || frame.block == 1, used) {
                 (true, _) => Lane::Same,

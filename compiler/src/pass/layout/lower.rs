@@ -351,19 +351,23 @@ impl Lowering<'_> {
             self.set_atom(op, coefficient, product);
             return Ok(());
         };
-        let mut sum = self.packer.sum(&product, axis);
         let mut coefficient = coefficient;
         if product.is_paired() {
             // Paired inputs are encrypted halved: their real parts come out doubled.
             coefficient *= 0.5;
         }
-        let stacks = self.stacks.of(op.results[0]).to_vec();
-        for (axis, place) in stacks {
+        let mut sum: Option<Atom> = None;
+        for (stacked, place) in self.stacks.of(op.results[0]).to_vec() {
             // The masks that stacking takes multiply by the factor that is wished for.
             let wanted = self.hints[op.results[0].index()].unwrap_or(coefficient);
-            sum = self.packer.stack(&sum, axis, place, ratio(coefficient, wanted));
+            let factor = ratio(coefficient, wanted);
+            sum = Some(match sum {
+                None => self.packer.sum_and_stack(&product, axis, stacked, place, factor),
+                Some(sum) => self.packer.stack(&sum, stacked, place, factor, false),
+            });
             coefficient = wanted;
         }
+        let mut sum = sum.unwrap_or_else(|| self.packer.sum(&product, axis));
         if product.is_paired() {
             sum = self.packer.parts(&sum);
         }

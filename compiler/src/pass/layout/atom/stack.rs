@@ -1,11 +1,14 @@
 //! Blocks of an axis that share a tile: what is computed element by element then costs one ciphertext instead of many.
 //!
 //! A place that a tensor does not use holds the number of the block. Where the tensor is the same at every index of that place,
-//! as a cyclic sum leaves it, a mask for each block is all that stacking takes; elsewhere blocks are turned to their index. Blocks
-//! that are paired come out as the real parts of what is stacked, and blocks are paired before they are spread.
+//! as a cyclic sum leaves it, a mask for each block is all that stacking takes, and where it was summed along that place the sum is
+//! taken to the index that is wanted; elsewhere blocks are turned to their index. Blocks that are paired come out as the real
+//! parts of what is stacked, and blocks are paired before they are spread.
 //!
 //! Blocks that are taken apart again are spread over their place: as long as they share a tile, together, to as many groups of
 //! indices as there is room for, and then each within its group.
+
+use std::collections::BTreeMap;
 
 use super::super::axes::Axis;
 use super::super::frame::bits;
@@ -14,8 +17,32 @@ use crate::ir::Value;
 use cipherloom_plan::Repeat;
 
 impl Packer<'_> {
-    /// The tensor times a factor, with the blocks of an axis at the indices of `place`.
-    pub fn stack(&mut self, atom: &Atom, axis: Axis, place: usize, factor: f64) -> Atom {
+    /// The sum along an axis times a factor, with the blocks of another axis at the indices of `place`.
+    pub fn sum_and_stack(
+        &mut self,
+        atom: &Atom,
+        summed: Axis,
+        axis: Axis,
+        place: usize,
+        factor: f64,
+    ) -> Atom {
+        let frame = self.frame.places[place];
+        let blocks = self.frame.tiles(self.axes, axis).min(frame.block);
+        let indices = self.axes.extents[summed].min(frame.block);
+        // Each block has a tile of its own, with indices to be summed that one of is its number.
+        let lands = [summed, axis]
+            .iter()
+            .all(|&axis| atom.lanes[self.axes.place[axis]].axis() == Some(axis))
+            && self.axes.place[summed] == place
+            && !self.frame.is_cyclic(place)
+            && bits(blocks) <= bits(indices);
+        let sum = self.sum_towards(atom, summed, lands.then_some(axis));
+        self.stack(&sum, axis, place, factor, lands)
+    }
+
+    /// The tensor times a factor, with the blocks of an axis at the indices of `place`: moved there, unless each tile has its
+    /// (first) block there already.
+    pub fn stack(&mut self, atom: &Atom, axis: Axis, place: usize, factor: f64, lands: bool) -> Atom {
         let stride = self.frame.places[place].stride;
         let own = self.axes.place[axis];
         let paired = atom.lanes[own] == Lane::Paired(axis);
@@ -42,29 +69,35 @@ impl Packer<'_> {
                 let last = (first + most).min(self.frame.tiles(self.axes, axis));
                 let mut sums: [Option<Value>; 2] = [None; 2];
                 for block in first..last {
+                    let is_odd = paired && block % 2 == 1;
                     position[own] = if paired { block / 2 } else { block };
                     let tile = self.tile(atom, &position);
                     position[own] = block;
                     let offset = (block - first) * stride;
-                    let moved = if is_ready {
-                        self.turned(tile, -i64::from(offset))
-                    } else if atom.lanes[place] == Lane::Same {
-                        let mask = self.region(&single, &position).contents(factor, offset);
-                        self.vectors.mul_plain(tile, &mask)
-                    } else {
-                        let mask = self.region(&single, &position).contents(factor, 0);
-                        let masked = self.vectors.mul_plain(tile, &mask);
-                        self.turned(masked, -i64::from(offset))
+                    let stands = match () {
+                        () if lands => offset - u32::from(is_odd) * stride,
+                        () if atom.lanes[place] == Lane::Same => offset,
+                        () => 0,
                     };
-                    let sum = &mut sums[usize::from(paired && block % 2 == 1)];
+                    let mut moved = tile;
+                    if !is_ready {
+                        let mask = self.region(&single, &position).contents(factor, stands);
+                        moved = self.vectors.mul_plain(tile, &mask);
+                    }
+                    if !lands {
+                        moved = self.turned(moved, i64::from(stands) - i64::from(offset));
+                    }
+                    let sum = &mut sums[usize::from(is_odd)];
                     *sum = Some(match *sum {
                         Some(sum) => self.vectors.add(sum, moved),
                         None => moved,
                     });
                 }
-                match sums {
-                    [Some(even), Some(odd)] => self.minus_i(even, odd),
-                    [sum, _] => sum.unwrap_or(atom.tiles[0]),
+                // The second blocks of all pairs go to their indices together.
+                let odd = sums[1].map(|odd| self.turned(odd, if lands { -i64::from(stride) } else { 0 }));
+                match (sums[0], odd) {
+                    (Some(even), Some(odd)) => self.minus_i(even, odd),
+                    (sum, _) => sum.unwrap_or(atom.tiles[0]),
                 }
             })
             .collect();
@@ -104,21 +137,26 @@ impl Packer<'_> {
         for tile in &mut atom.tiles {
             *tile = self.copies(*tile, place, groups);
         }
+        let mut turned = BTreeMap::new();
         let tiles = Self::positions(&self.grid(&single))
             .into_iter()
             .map(|position| {
                 let (block, mut source) = (position[own], position.clone());
                 source[own] = block / frame.block;
                 let index = block % frame.block;
-                let tile = self.tile(&atom, &source);
+                // The blocks of a pair are spread from one index; all are the same where a spread turns round.
+                let turns = paired && index % 2 == 1 && !self.frame.is_cyclic(place);
+                let mut tile = self.tile(&atom, &source);
+                if turns {
+                    // One turn serves the second blocks of all pairs.
+                    let mut turn = |tile| self.turned(tile, i64::from(frame.stride));
+                    tile = *turned.entry(tile).or_insert_with_key(|&tile| turn(tile));
+                }
                 let mask = self
                     .region(&single, &position)
                     .repeated(groups)
-                    .contents(1.0, index * frame.stride);
-                let masked = self.vectors.mul_plain(tile, &mask);
-                // The blocks of a pair are spread from one index; all are the same where a spread turns round.
-                let turns = paired && index % 2 == 1 && !self.frame.is_cyclic(place);
-                self.turned(masked, if turns { i64::from(frame.stride) } else { 0 })
+                    .contents(1.0, (index - u32::from(turns)) * frame.stride);
+                self.vectors.mul_plain(tile, &mask)
             })
             .collect();
         let mut atom = Atom {
@@ -150,34 +188,15 @@ impl Packer<'_> {
     /// What the first group of indices of a place holds, in all groups of it.
     fn copies(&mut self, tile: Value, place: usize, groups: Repeat) -> Value {
         let (stride, radix) = (-i64::from(groups.stride), self.spread_radix(place));
-        self.rotations(tile, stride, bits(groups.count), radix, true)
+        self.rotations(tile, stride, 0, bits(groups.count), radix, true)
     }
 
-    /// A vector that holds values at one index of each group of 2^`count` indices of a place alone, copied to all of them: bit
-    /// by bit, each towards the half that is empty, so that nothing leaves the group.
-    fn spread_from(&mut self, mut tile: Value, place: usize, index: u32, count: u32) -> Value {
-        let frame = self.frame.places[place];
-        let cyclic = self.frame.is_cyclic(place);
-        let radix = self.spread_radix(place);
-        let step = |bit: u32| {
-            let step = i64::from(frame.stride) << bit;
-            if cyclic || index >> bit & 1 == 0 {
-                -step
-            } else {
-                step
-            }
-        };
-        let mut done = 0;
-        while done < count {
-            let now = radix.min(count - done);
-            let by = (0..1u32 << now).map(|chosen| {
-                let chosen = (0..now).filter(|bit| chosen >> bit & 1 == 1);
-                chosen.map(|bit| step(done + bit)).sum()
-            });
-            tile = self.vectors.sum_rotations(tile, by.collect(), true);
-            done += now;
-        }
-        tile
+    /// A vector that holds values at one index of each group of 2^`count` indices of a place alone, copied to all of them; nothing
+    /// leaves the group unless the place is cyclic.
+    fn spread_from(&mut self, tile: Value, place: usize, index: u32, count: u32) -> Value {
+        let index = if self.frame.is_cyclic(place) { 0 } else { index };
+        let stride = -i64::from(self.frame.places[place].stride);
+        self.rotations(tile, stride, index, count, self.spread_radix(place), true)
     }
 
     /// Slot i takes the value of slot i + `by`.
