@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
-use cipherloom_plan::{Fourier, Repeat, fourier};
+use cipherloom_plan::{Fourier, MIN_COMPACT_WORDS, Repeat, fourier, period_of_boxes};
 
 use crate::ir::{Attribute, Attributes, Builder, OpData};
+
+/// log2 of the shortest runs of equal words that are worth it to be held once: a cache line.
+const MIN_LOG_COMPACT: u32 = 3;
 
 /// What a `slot.constant` holds.
 #[derive(Clone, Debug, PartialEq)]
@@ -170,6 +173,18 @@ impl Contents {
                 dims: dims.clone(),
             },
         }
+    }
+
+    /// log2 of how many equal words in a row of its plaintext one word is to stand for, at ring degree 2^`log_n`.
+    pub fn compact(&self, log_n: u32) -> u32 {
+        let slots = 1u32 << (log_n - 1);
+        let period = match self {
+            Self::Boxes { dims, .. } => period_of_boxes(slots, || dims.iter().copied()),
+            Self::Slots(values) => values.len() as u32,
+            Self::Diagonal(diagonal) => Fourier::from(*diagonal).period(),
+        };
+        let log = (slots / period.max(MIN_COMPACT_WORDS / 2)).checked_ilog2().unwrap_or(0);
+        if log < MIN_LOG_COMPACT { 0 } else { log }
     }
 
     /// Every slot, written out: the real parts.

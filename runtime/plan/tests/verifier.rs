@@ -247,7 +247,10 @@ fn too_little_memory() {
 #[test]
 fn swapped_buffers() {
     let change = |d: &mut PlanData| d.instructions[at::MUL_PLAIN].b = buffer::RESCALED;
-    let expected = Form::Plaintext(Basis::Q);
+    let expected = Form::Plaintext {
+        basis: Basis::Q,
+        compact: 0,
+    };
     let wrong_form = Fault::Form {
         buffer: buffer::RESCALED,
         expected,
@@ -277,7 +280,10 @@ fn only_a_plaintext_is_made_a_trivial_ciphertext() {
             d.instructions[at::DROP] = op(Op::Trivial, 2, 0, buffer::SUM, source, 0);
         }
     };
-    let expected = Form::Plaintext(Basis::Q);
+    let expected = Form::Plaintext {
+        basis: Basis::Q,
+        compact: 0,
+    };
     let wrong_form = Fault::Form {
         buffer: buffer::V,
         expected,

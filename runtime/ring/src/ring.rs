@@ -10,6 +10,8 @@ pub const MAX_PRIMES: usize = 64;
 pub const MIN_LOG_DEGREE: u32 = 3;
 /// Largest log2 of the ring degree.
 pub const MAX_LOG_DEGREE: u32 = 17;
+/// log2 of the fewest words that [`Ring::ntt_forward_compact`] transforms, where a limb has as many.
+pub const MIN_LOG_COMPACT: u32 = MIN_VECTOR_LOG_DEGREE;
 
 /// One prime and the constants of its transform that are not in the caller's memory.
 #[derive(Clone, Copy, Debug)]
@@ -166,6 +168,27 @@ impl<'m, W: Word> Ring<'m, W> {
         self.ntt_forward_outer(i, limb);
         for (index, block) in limb.chunks_exact_mut(self.block_len()).enumerate() {
             self.ntt_forward_block(i, index, block);
+        }
+    }
+
+    /// As [`Ring::ntt_forward`] for a polynomial in X^g, g a power of two: its N/g coefficients → the values that the limb
+    /// repeats, each g times in a row. N/g is at least 2^[`MIN_LOG_COMPACT`], or N.
+    ///
+    /// The values are at the powers of ψ^g, whose table is the beginning of that of ψ: ψ^bitrev(k) for k below N/g.
+    ///
+    /// # Panics
+    /// If `i` ≥ [`Ring::primes`].
+    pub fn ntt_forward_compact(&self, i: usize, values: &mut [W]) {
+        let n = values.len();
+        debug_assert!(n == self.degree() || n.is_power_of_two() && n >> MIN_LOG_COMPACT != 0);
+        let mut table = self.ntt_table(i);
+        table.blocks = ntt_blocks::<W>(n.ilog2());
+        table.roots = &table.roots[..n];
+        table.quotients = &table.quotients[..n];
+        let kernels = self.kernels(i);
+        (kernels.ntt_forward_outer)(&table, values);
+        for (index, block) in values.chunks_exact_mut(n / table.blocks).enumerate() {
+            (kernels.ntt_forward_block)(&table, index, block, [&[]; 2]);
         }
     }
 
