@@ -183,7 +183,9 @@ impl Contents {
             Self::Slots(values) => values.len() as u32,
             Self::Diagonal(diagonal) => Fourier::from(*diagonal).period(),
         };
-        let log = (slots / period.max(MIN_COMPACT_WORDS / 2)).checked_ilog2().unwrap_or(0);
+        let log = (slots / period.max(MIN_COMPACT_WORDS / 2))
+            .checked_ilog2()
+            .unwrap_or(0);
         if log < MIN_LOG_COMPACT { 0 } else { log }
     }
 

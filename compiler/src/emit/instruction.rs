@@ -92,10 +92,14 @@ impl<'g, P: Fn(Value) -> Option<Buffer>> Emitter<'g, P> {
         // An accumulator that is not among the operands is made here.
         let init = if op.operands.len() < 2 { AUX_INIT } else { 0 };
         // The plaintexts of a sum are equally compact.
-        let compact = op.operands.iter().chain(&op.results).find_map(|&value| match self.graph.ty(value) {
-            Type::Plain(ty) => Some(ty.compact as u8),
-            _ => None,
-        });
+        let compact = op
+            .operands
+            .iter()
+            .chain(&op.results)
+            .find_map(|&value| match self.graph.ty(value) {
+                Type::Plain(ty) => Some(ty.compact as u8),
+                _ => None,
+            });
         let dst = match op.results.first() {
             Some(&result) => self.buffers.of(result)?,
             None => 0,

@@ -11,7 +11,11 @@ use cipherloom_ring::{MIN_LOG_COMPACT, Word};
 use core::ops::Range;
 
 /// Columns that are widened at a time: they stay in a first-level cache, and on a small machine's stack.
-pub(crate) const TILE: usize = if cfg!(target_pointer_width = "64") { 512 } else { 64 };
+pub(crate) const TILE: usize = if cfg!(target_pointer_width = "64") {
+    512
+} else {
+    64
+};
 
 /// A plaintext whose length was checked.
 #[derive(Clone, Copy)]

@@ -93,7 +93,13 @@ impl<'a, W: Word, K: Keys<W>> Machine<'a, W, K> {
     /// As [`Self::check_reduced`] for the plaintext of an instruction.
     fn check_plaintext(&self, range: Range<usize>, instruction: Instruction) -> Result<(), Fault> {
         let limb_words = self.context.parameters.degree() >> instruction.compact();
-        self.check_limbs(range, limb_words, usize::from(instruction.level), basis(instruction), 1)
+        self.check_limbs(
+            range,
+            limb_words,
+            usize::from(instruction.level),
+            basis(instruction),
+            1,
+        )
     }
 
     /// Where the degree-1 ciphertext that is filled in from outside goes.

@@ -60,7 +60,11 @@ impl Instruction {
 
     /// log2 of how many equal words in a row one word of the plaintexts that are made or read stands for.
     pub const fn compact(&self) -> u8 {
-        if self.flag(AUX_COMPACT) { aux_log_compact(self.aux) } else { 0 }
+        if self.flag(AUX_COMPACT) {
+            aux_log_compact(self.aux)
+        } else {
+            0
+        }
     }
 
     /// The terms of a sum; 1 for every other instruction.

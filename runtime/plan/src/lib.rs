@@ -58,8 +58,8 @@ pub use crate::model::{
     MIN_COMPACT_WORDS, PortKind, Repeat, Secret, SourceSpan,
 };
 pub use crate::op::{
-    AUX_COMPACT, AUX_DEGREE_2, AUX_INIT, AUX_QP, Aux, Dst, MAX_SUM_TERMS, Op, Operand, Signature, aux_compact,
-    aux_sum,
+    AUX_COMPACT, AUX_DEGREE_2, AUX_INIT, AUX_QP, Aux, Dst, MAX_SUM_TERMS, Op, Operand, Signature,
+    aux_compact, aux_sum,
 };
 pub use crate::parts::{ConstantContents, ConstantView, PortView, ScalarView, period_of_boxes};
 pub use crate::record::{Record, Table};

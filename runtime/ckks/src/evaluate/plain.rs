@@ -40,7 +40,14 @@ pub fn add_plain_assign<W: Word>(
     a: &mut [W],
     plaintext: &[W],
 ) -> Result<(), CkksError> {
-    with_plain_assign(ctx, level, Basis::Q, first_polynomial(ctx, level, a)?, plaintext, limb::add_assign)
+    with_plain_assign(
+        ctx,
+        level,
+        Basis::Q,
+        first_polynomial(ctx, level, a)?,
+        plaintext,
+        limb::add_assign,
+    )
 }
 
 /// As [`add_plain_assign`]: subtracts.
@@ -50,7 +57,14 @@ pub fn sub_plain_assign<W: Word>(
     a: &mut [W],
     plaintext: &[W],
 ) -> Result<(), CkksError> {
-    with_plain_assign(ctx, level, Basis::Q, first_polynomial(ctx, level, a)?, plaintext, limb::sub_assign)
+    with_plain_assign(
+        ctx,
+        level,
+        Basis::Q,
+        first_polynomial(ctx, level, a)?,
+        plaintext,
+        limb::sub_assign,
+    )
 }
 
 /// dst = a · plaintext. The error is multiplied: variance N·E(m_j²)·V for an error of variance V and plaintext
@@ -196,13 +210,19 @@ pub fn mul_plain_sums<W: Word>(
                     let mut start = if init { Start::Zero } else { Start::Destination };
                     for terms in terms.chunks(SUMMED) {
                         while rows.len() < terms.len() && rows.push([W::ZERO; TILE]).is_ok() {}
-                        let factors = terms.iter().zip(&mut rows).map(|(&(ciphertext, plaintext), row)| {
-                            let limb = |polynomial| {
-                                &ctx.limb(ciphertext, polynomial * limbs + at.position)[columns.clone()]
-                            };
-                            let plaintext = ctx.plaintext_of(plaintext, limbs);
-                            (plaintext.columns(at.position, columns.clone(), row), [limb(0), limb(1)])
-                        });
+                        let factors = terms
+                            .iter()
+                            .zip(&mut rows)
+                            .map(|(&(ciphertext, plaintext), row)| {
+                                let limb = |polynomial| {
+                                    &ctx.limb(ciphertext, polynomial * limbs + at.position)[columns.clone()]
+                                };
+                                let plaintext = ctx.plaintext_of(plaintext, limbs);
+                                (
+                                    plaintext.columns(at.position, columns.clone(), row),
+                                    [limb(0), limb(1)],
+                                )
+                            });
                         let factors: heapless::Vec<_, SUMMED> = factors.collect();
                         let sum = [&mut *sum0, &mut *sum1];
                         limb::inner_product_2(ctx.modulus(at.prime), sum, &factors, [start; 2]);
