@@ -217,3 +217,39 @@ impl Contents {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn constants_that_repeat_are_compact() {
+        let log_n = 16;
+        let stored = |count: usize| Contents::Slots(vec![1.0; count].into()).compact(log_n);
+        // Runs of less than 8 words are not worth it, and a limb keeps 32 words.
+        assert_eq!([1 << 15, 1 << 13, 1 << 12, 8, 1].map(stored), [0, 0, 3, 11, 11]);
+        let diagonal = |last| {
+            Contents::Diagonal(Diagonal {
+                log_slots: 15,
+                first: last - 3,
+                last,
+                inverse: true,
+                diagonal: 1 << (last - 1),
+                shift: 0,
+                factor: 1.0,
+            })
+        };
+        // Radix 8 at 2^15 slots: all matrices but one.
+        assert_eq!(
+            [3, 6, 9, 12, 15].map(|last| diagonal(last).compact(log_n)),
+            [11, 9, 6, 3, 0]
+        );
+        // Blocks of three of 64 slots, everywhere and in the first half.
+        let mask = |count| Contents::Boxes {
+            value: 0.5,
+            offset: 1,
+            dims: vec![Repeat { count: 3, stride: 1 }, Repeat { count, stride: 64 }],
+        };
+        assert_eq!([512, 256].map(|count| mask(count).compact(log_n)), [9, 0]);
+    }
+}
