@@ -45,7 +45,9 @@ impl<'a, W: Word, K: Keys<W>> Machine<'a, W, K> {
         Ok(start..end)
     }
 
-    /// Words of a ciphertext of any degree and basis; degree 0 is a plaintext.
+    /// Words of a ciphertext of any degree and basis; degree 0 is a plaintext. Never inlined: every operand of every
+    /// instruction asks, and flash is scarce.
+    #[inline(never)]
     fn words(&self, level: usize, degree: usize, basis: Basis) -> Result<usize, Fault> {
         let parameters = &self.context.parameters;
         if level > parameters.max_level() {

@@ -29,7 +29,7 @@ pub(super) fn polynomial<W: Word>(
         for (word, &integer) in limb.iter_mut().zip(integers) {
             *word = modulus.reduce_i128(integer as i128);
         }
-        ctx.ring.ntt_forward_compact(prime, limb);
+        ctx.ring.ntt_forward(prime, limb);
     });
 }
 
@@ -50,7 +50,7 @@ fn polynomial_of_words<W: Word>(ctx: &Context<'_, W>, level: usize, dst: &mut [W
     parallel::for_each_limb(others, n, |i, limb| {
         let prime = ctx.prime_at(level, i + 1);
         reduce(prime, limb, first);
-        ctx.ring.ntt_forward_compact(prime, limb);
+        ctx.ring.ntt_forward(prime, limb);
     });
     let mut piece = [W::ZERO; PIECE];
     for words in first.chunks_mut(PIECE) {
@@ -58,7 +58,7 @@ fn polynomial_of_words<W: Word>(ctx: &Context<'_, W>, level: usize, dst: &mut [W
         piece.copy_from_slice(words);
         reduce(0, words, piece);
     }
-    ctx.ring.ntt_forward_compact(0, first);
+    ctx.ring.ntt_forward(0, first);
 }
 
 /// How many limbs decoding reads at a level.
