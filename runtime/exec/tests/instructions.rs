@@ -438,7 +438,7 @@ fn with_plaintexts(mut toy: Toy, compact: u8) -> Vec<u8> {
     let top = toy.data.parameters.q.len() as u8 - 1;
     let scale = toy.data.parameters.log_scale.exp2();
     let (x, y) = (toy.input("x", top), toy.input("y", top));
-    let mut encode = |toy: &mut Toy, values: [f64; 4], basis: Basis| {
+    let encode = |toy: &mut Toy, values: [f64; 4], basis: Basis| {
         let words = toy.words(top, 1, basis) >> compact;
         let dst = toy.buffer(words);
         let constant = toy.constant(values.to_vec(), scale);
@@ -478,7 +478,7 @@ fn compact_plaintexts_give_the_same_words() {
     let whole = run::<u64>(&with_plaintexts(Toy::new(), 0), data).unwrap();
     let narrow = run::<u32>(&with_plaintexts(Toy::narrow(), 0), data).unwrap();
     let plain = |s: usize| [0.5, -0.25, 1.0, 0.125][s % 4];
-    let first = |s: usize| f64::from(u8::from(s % 4 == 0));
+    let first = |s: usize| f64::from(u8::from(s.is_multiple_of(4)));
     let expected = |s: usize| (x(s) + plain(s)) * (plain(s) + first(s)) + 2.0 * y(s) * plain(s);
     assert_close(whole.one("out"), expected, 8.0 * BOUND);
     let most = LOG_N - 5;

@@ -1,5 +1,6 @@
 //! Sums and products with what is not encrypted: plaintexts, real scalars and the imaginary unit.
 
+use super::linear::{Binary, Unary};
 use super::polynomials;
 use crate::CkksError;
 use crate::compact::TILE;
@@ -116,7 +117,7 @@ fn with_plain<W: Word>(
     dst: &mut [W],
     a: &[W],
     plaintext: &[W],
-    on_limb: fn(&Modulus<W>, &mut [W], &[W], &[W]),
+    on_limb: Binary<W>,
 ) -> Result<(), CkksError> {
     let polynomials = polynomials(degree)?;
     let plaintext = ctx.plaintext(plaintext, level, basis)?;
@@ -138,7 +139,7 @@ fn with_plain_assign<W: Word>(
     basis: Basis,
     a: &mut [W],
     plaintext: &[W],
-    on_limb: fn(&Modulus<W>, &mut [W], &[W]),
+    on_limb: Unary<W>,
 ) -> Result<(), CkksError> {
     let plaintext = ctx.plaintext(plaintext, level, basis)?;
     ctx.for_each_limb(level, basis, a, |at, a| {
