@@ -164,7 +164,6 @@ fn encoded(
     context: &Context<'_, u32>,
     encoder: &Encoder<'_>,
 ) -> Vec<(u32, u8, bool, Vec<u32>)> {
-    let slots = encoder.slots();
     let mut wanted = BTreeSet::new();
     for instruction in plan
         .instructions()
@@ -174,9 +173,11 @@ fn encoded(
             instruction.a,
             instruction.level,
             instruction.basis() == plan::Basis::Qp,
+            instruction.compact(),
         ));
     }
-    let encode = |(index, level, qp): (u32, u8, bool)| {
+    let encode = |(index, level, qp, compact): (u32, u8, bool, u8)| {
+        let slots = encoder.slots() >> compact;
         let constant = plan
             .constant(index as usize)
             .expect("a parsed plan has its constants");
@@ -187,7 +188,7 @@ fn encoded(
             true => (Basis::Qp, context.parameters.qp_words(level.into(), 0)),
             false => (Basis::Q, context.parameters.plaintext_words(level.into())),
         };
-        let mut limbs = vec![0; words];
+        let mut limbs = vec![0; words >> compact];
         encoder
             .encode_in_place(
                 context,

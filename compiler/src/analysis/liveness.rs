@@ -18,7 +18,7 @@ pub struct Ranges {
 pub fn words(ty: &Type, counts: &WordCounts) -> u64 {
     match ty {
         Type::Cipher(ty) => counts.ciphertext(ty.level as u8, ty.degree as u8, basis(ty.basis)),
-        Type::Plain(ty) => counts.plaintext(ty.level as u8, basis(ty.basis)),
+        Type::Plain(ty) => counts.plaintext(ty.level as u8, basis(ty.basis), ty.compact as u8),
         Type::Digits { level, .. } => counts.decomposed(*level as u8),
         Type::Tensor(_) | Type::Vector(_) => 0,
     }

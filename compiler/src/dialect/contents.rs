@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
-use cipherloom_plan::{Fourier, Repeat, fourier};
+use cipherloom_plan::{Fourier, MIN_COMPACT_WORDS, Repeat, fourier, period_of_boxes};
 
 use crate::ir::{Attribute, Attributes, Builder, OpData};
+
+/// log2 of the shortest runs of equal words that are worth it to be held once: a cache line.
+const MIN_LOG_COMPACT: u32 = 3;
 
 /// What a `slot.constant` holds.
 #[derive(Clone, Debug, PartialEq)]
@@ -172,6 +175,20 @@ impl Contents {
         }
     }
 
+    /// log2 of how many equal words in a row of its plaintext one word is to stand for, at ring degree 2^`log_n`.
+    pub fn compact(&self, log_n: u32) -> u32 {
+        let slots = 1u32 << (log_n - 1);
+        let period = match self {
+            Self::Boxes { dims, .. } => period_of_boxes(slots, || dims.iter().copied()),
+            Self::Slots(values) => values.len() as u32,
+            Self::Diagonal(diagonal) => Fourier::from(*diagonal).period(),
+        };
+        let log = (slots / period.max(MIN_COMPACT_WORDS / 2))
+            .checked_ilog2()
+            .unwrap_or(0);
+        if log < MIN_LOG_COMPACT { 0 } else { log }
+    }
+
     /// Every slot, written out: the real parts.
     pub fn expand(&self, slots: usize) -> Vec<f64> {
         match self {
@@ -198,5 +215,41 @@ impl Contents {
                 vector
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn constants_that_repeat_are_compact() {
+        let log_n = 16;
+        let stored = |count: usize| Contents::Slots(vec![1.0; count].into()).compact(log_n);
+        // Runs of less than 8 words are not worth it, and a limb keeps 32 words.
+        assert_eq!([1 << 15, 1 << 13, 1 << 12, 8, 1].map(stored), [0, 0, 3, 11, 11]);
+        let diagonal = |last| {
+            Contents::Diagonal(Diagonal {
+                log_slots: 15,
+                first: last - 3,
+                last,
+                inverse: true,
+                diagonal: 1 << (last - 1),
+                shift: 0,
+                factor: 1.0,
+            })
+        };
+        // Radix 8 at 2^15 slots: all matrices but one.
+        assert_eq!(
+            [3, 6, 9, 12, 15].map(|last| diagonal(last).compact(log_n)),
+            [11, 9, 6, 3, 0]
+        );
+        // Blocks of three of 64 slots, everywhere and in the first half.
+        let mask = |count| Contents::Boxes {
+            value: 0.5,
+            offset: 1,
+            dims: vec![Repeat { count: 3, stride: 1 }, Repeat { count, stride: 64 }],
+        };
+        assert_eq!([512, 256].map(|count| mask(count).compact(log_n)), [9, 0]);
     }
 }

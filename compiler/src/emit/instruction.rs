@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use cipherloom_plan::data::{Constant, ConstantKind, Scalar};
 use cipherloom_plan::{
-    AUX_DEGREE_2, AUX_INIT, AUX_QP, Buffer, Instruction, Key, KeyKind, Op, PortKind, aux_sum,
+    AUX_DEGREE_2, AUX_INIT, AUX_QP, Buffer, Instruction, Key, KeyKind, Op, PortKind, aux_compact, aux_sum,
 };
 
 use super::buffers::Buffers;
@@ -91,6 +91,15 @@ impl<'g, P: Fn(Value) -> Option<Buffer>> Emitter<'g, P> {
         let both = qp | degree_2;
         // An accumulator that is not among the operands is made here.
         let init = if op.operands.len() < 2 { AUX_INIT } else { 0 };
+        // The plaintexts of a sum are equally compact.
+        let compact = op
+            .operands
+            .iter()
+            .chain(&op.results)
+            .find_map(|&value| match self.graph.ty(value) {
+                Type::Plain(ty) => Some(ty.compact as u8),
+                _ => None,
+            });
         let dst = match op.results.first() {
             Some(&result) => self.buffers.of(result)?,
             None => 0,
@@ -159,7 +168,7 @@ impl<'g, P: Fn(Value) -> Option<Buffer>> Emitter<'g, P> {
         Ok(Instruction {
             op: code,
             level: level as u8,
-            aux,
+            aux: aux_compact(aux, compact.unwrap_or(0)),
             dst,
             a,
             b,

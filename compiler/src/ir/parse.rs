@@ -398,10 +398,13 @@ impl<'t> Parser<'t> {
             "pt" => {
                 let (level, scale) = self.level_and_scale()?;
                 self.mark(",")?;
+                let basis = self.basis()?;
+                let compact = if self.eat_mark(",") { self.int()? } else { 0 };
                 Type::Plain(PlainType {
                     level,
                     scale,
-                    basis: self.basis()?,
+                    basis,
+                    compact,
                 })
             }
             "digits" => {

@@ -164,7 +164,13 @@ impl Display for Type {
             }
             Self::Vector(vector) => write!(f, "vec<{}, {}>", vector.slots, vector.secrecy),
             Self::Cipher(ct) => write!(f, "ct<{}, {:?}, {}, {}>", ct.level, ct.scale, ct.degree, ct.basis),
-            Self::Plain(pt) => write!(f, "pt<{}, {:?}, {}>", pt.level, pt.scale, pt.basis),
+            Self::Plain(pt) => {
+                write!(f, "pt<{}, {:?}, {}", pt.level, pt.scale, pt.basis)?;
+                match pt.compact {
+                    0 => f.write_str(">"),
+                    log => write!(f, ", {log}>"),
+                }
+            }
             Self::Digits { level, scale } => write!(f, "digits<{level}, {scale:?}>"),
         }
     }

@@ -52,11 +52,14 @@ fn ty() -> impl Strategy<Value = Type> {
                 basis,
             })
         }),
-        (any::<u32>(), scale.clone(), basis).prop_map(|(level, scale, basis)| Type::Plain(PlainType {
-            level,
-            scale,
-            basis
-        })),
+        (any::<u32>(), scale.clone(), basis, 0..3u32).prop_map(|(level, scale, basis, compact)| {
+            Type::Plain(PlainType {
+                level,
+                scale,
+                basis,
+                compact,
+            })
+        }),
         (any::<u32>(), scale).prop_map(|(level, scale)| Type::Digits { level, scale }),
     ]
 }

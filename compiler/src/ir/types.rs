@@ -74,6 +74,8 @@ pub struct PlainType {
     pub scale: f64,
     /// Modulus.
     pub basis: Basis,
+    /// log2 of how many equal words in a row one word of it stands for.
+    pub compact: u32,
 }
 
 /// The type of a value.
@@ -85,7 +87,7 @@ pub enum Type {
     Vector(VectorType),
     /// `ct<level, scale, degree, basis>`.
     Cipher(CipherType),
-    /// `pt<level, scale, basis>`.
+    /// `pt<level, scale, basis>`; `pt<level, scale, basis, log>` where one word stands for 2^log.
     Plain(PlainType),
     /// `digits<level, scale>`: a ciphertext raised to digits in basis qp, ready for any number of automorphisms.
     Digits {

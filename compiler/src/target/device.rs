@@ -199,17 +199,16 @@ impl Footprint {
                 if memory.key_words > 0 {
                     flash.push(part("evaluation keys", memory.key_words * WORD));
                 }
-                let mut encoded: Vec<(u32, u8, Basis)> = plan
+                let mut encoded: Vec<(u32, u8, bool, u8)> = plan
                     .instructions()
-                    .filter(|instruction| instruction.op == Op::Encode)
-                    .map(|instruction| (instruction.a, instruction.level, instruction.basis()))
+                    .filter(|it| it.op == Op::Encode)
+                    .map(|it| (it.a, it.level, it.basis() == Basis::Qp, it.compact()))
                     .collect();
-                encoded
-                    .sort_unstable_by_key(|&(constant, level, basis)| (constant, level, basis == Basis::Qp));
+                encoded.sort_unstable();
                 encoded.dedup();
-                let limbs = encoded
-                    .iter()
-                    .map(|&(_, level, basis)| words.plaintext(level, basis));
+                let limbs = encoded.iter().map(|&(_, level, qp, compact)| {
+                    words.plaintext(level, if qp { Basis::Qp } else { Basis::Q }, compact)
+                });
                 flash.push(part("encoded constants", limbs.sum::<u64>() * WORD));
                 flash.push(part("encoder", 8 * n));
                 let ram = vec![

@@ -11,6 +11,7 @@
 mod residues;
 
 use crate::CkksError;
+use crate::compact::is_limb;
 use crate::context::{Basis, Context};
 use crate::error::{at_least, exactly};
 use crate::parameters::{MAX_LOG_N, MIN_LOG_N};
@@ -151,8 +152,11 @@ impl<'m> Encoder<'m> {
         self.encode_in_place(ctx, scratch, scale, level, basis, dst)
     }
 
-    /// Encodes complex values where they stand: the real parts of N/2 slots, then their imaginary parts. They are
+    /// Encodes complex values where they stand: the real parts of n slots, then their imaginary parts. They are
     /// overwritten. Otherwise as [`Encoder::encode_real`], and the same bits.
+    ///
+    /// Where n is less than N/2, a divisor of it, the plaintext is [compact](crate::compact): `dst` has 2n words for each limb,
+    /// and the work is that of a ring of degree 2n, at least 2^[`MIN_LOG_COMPACT`](cipherloom_ring::MIN_LOG_COMPACT).
     pub fn encode_in_place<W: Word>(
         &self,
         ctx: &Context<'_, W>,
@@ -167,15 +171,23 @@ impl<'m> Encoder<'m> {
             return Err(CkksError::Parameters("the encoder is for another ring degree"));
         }
         check_scale(scale)?;
-        exactly("values", values, 2 * slots)?;
+        if !is_limb(values.len(), 2 * slots) {
+            return Err(CkksError::Length {
+                what: "values",
+                expected: 2 * slots,
+                actual: values.len(),
+            });
+        }
         if !values.iter().all(|value| value.is_finite()) {
             return Err(CkksError::NotFinite);
         }
-        ctx.check("plaintext", dst, level, basis, 1)?;
-        let (re, im) = values.split_at_mut(slots);
+        ctx.check_level(level)?;
+        exactly("plaintext", dst, ctx.limbs(level, basis) * values.len())?;
+        let period = values.len() / 2;
+        let (re, im) = values.split_at_mut(period);
         self.slots_to_coefficients(re, im);
 
-        let factor = scale / slots as f64;
+        let factor = scale / period as f64;
         let mut largest = 0f64;
         for coefficient in values.iter_mut() {
             *coefficient = libm::rint(*coefficient * factor);
@@ -184,7 +196,7 @@ impl<'m> Encoder<'m> {
             }
             largest = largest.max(libm::fabs(*coefficient));
         }
-        residues::polynomial(ctx, level, basis, dst, values, largest);
+        residues::polynomial(ctx, level, dst, values, largest);
         Ok(())
     }
 
@@ -232,37 +244,41 @@ impl<'m> Encoder<'m> {
 
     /// w in natural order → slots in natural order, in place.
     fn coefficients_to_slots(&self, re: &mut [f64], im: &mut [f64]) {
+        let slots = re.len();
         let stage = |depth, first, re: &mut [f64], im: &mut [f64]| {
-            self.for_each_node(depth, first, re, im, |u_re, u_im, low, high| {
+            self.for_each_node(slots, depth, first, re, im, |u_re, u_im, low, high| {
                 let t_re = *high.0 * u_re - *high.1 * u_im;
                 let t_im = *high.0 * u_im + *high.1 * u_re;
                 (*high.0, *high.1) = (*low.0 - t_re, *low.1 - t_im);
                 (*low.0, *low.1) = (*low.0 + t_re, *low.1 + t_im);
             });
         };
-        let (depths, split) = self.depths();
+        let (depths, split) = depths(slots);
         (0..split).for_each(|depth| stage(depth, 0, re, im));
-        parallel::for_each_limb_pair(re, im, self.slots() >> split, |part, re, im| {
+        parallel::for_each_limb_pair(re, im, slots >> split, |part, re, im| {
             (split..depths).for_each(|depth| stage(depth, part << (depth - split), re, im));
         });
         bit_reverse(re);
         bit_reverse(im);
     }
 
-    /// The inverse of [`Self::coefficients_to_slots`], times N/2.
+    /// The inverse of [`Self::coefficients_to_slots`], times N/2. Of n values, a divisor of N/2, the same for a ring of degree
+    /// 2n: the splitting tree of the larger one begins with that of the smaller. Values that repeat cancel exactly in the
+    /// stages that are left out, or double, so that it gives the bits of the whole transform.
     fn slots_to_coefficients(&self, re: &mut [f64], im: &mut [f64]) {
         bit_reverse(re);
         bit_reverse(im);
+        let slots = re.len();
         let stage = |depth, first, re: &mut [f64], im: &mut [f64]| {
-            self.for_each_node(depth, first, re, im, |u_re, u_im, low, high| {
+            self.for_each_node(slots, depth, first, re, im, |u_re, u_im, low, high| {
                 let (d_re, d_im) = (*low.0 - *high.0, *low.1 - *high.1);
                 (*low.0, *low.1) = (*low.0 + *high.0, *low.1 + *high.1);
                 *high.0 = d_re * u_re + d_im * u_im;
                 *high.1 = d_im * u_re - d_re * u_im;
             });
         };
-        let (depths, split) = self.depths();
-        parallel::for_each_limb_pair(re, im, self.slots() >> split, |part, re, im| {
+        let (depths, split) = depths(slots);
+        parallel::for_each_limb_pair(re, im, slots >> split, |part, re, im| {
             (split..depths)
                 .rev()
                 .for_each(|depth| stage(depth, part << (depth - split), re, im));
@@ -270,24 +286,19 @@ impl<'m> Encoder<'m> {
         (0..split).rev().for_each(|depth| stage(depth, 0, re, im));
     }
 
-    /// The depth of the splitting tree, and the depth at which it falls into parts that are done one after the other, each
-    /// in a cache, or by several threads.
-    fn depths(&self) -> (u32, u32) {
-        let depths = self.slots().ilog2();
-        (depths, depths.saturating_sub(PART_DEPTHS))
-    }
-
-    /// Visits the butterflies (u, low, high) of the nodes at one depth of the splitting tree from number `first` on.
+    /// Visits the butterflies (u, low, high) of the nodes at one depth of the splitting tree of so many points, from number
+    /// `first` on.
     #[inline(always)]
     fn for_each_node(
         &self,
+        slots: usize,
         depth: u32,
         first: usize,
         re: &mut [f64],
         im: &mut [f64],
         butterfly: impl Fn(f64, f64, (&mut f64, &mut f64), (&mut f64, &mut f64)),
     ) {
-        let size = self.slots() >> depth;
+        let size = slots >> depth;
         let twiddles = self.cos.iter().zip(self.sin).skip((1 << depth) + first);
         for ((re, im), (&u_re, &u_im)) in re
             .chunks_exact_mut(size)
@@ -303,6 +314,13 @@ impl<'m> Encoder<'m> {
             }
         }
     }
+}
+
+/// The depth of the splitting tree of so many points, and the depth at which it falls into parts that are done one after
+/// the other, each in a cache, or by several threads.
+fn depths(points: usize) -> (u32, u32) {
+    let depths = points.ilog2();
+    (depths, depths.saturating_sub(PART_DEPTHS))
 }
 
 pub(crate) fn check_scale(scale: f64) -> Result<(), CkksError> {

@@ -13,7 +13,8 @@ pub use level::{drop, mod_raise, rescale};
 pub use linear::{add, add_assign, neg, neg_assign, sub, sub_assign};
 pub use plain::{
     PlainSum, add_plain_assign, add_scalar_assign, mul_i, mul_i_assign, mul_plain, mul_plain_acc,
-    mul_plain_assign, mul_plain_sum, mul_plain_sums, mul_scalar, mul_scalar_assign,
+    mul_plain_assign, mul_plain_sum, mul_plain_sums, mul_scalar, mul_scalar_assign, sub_plain_assign,
+    trivial,
 };
 pub use product::{mul, mul_acc, mul_sum, square};
 

@@ -74,6 +74,7 @@
     reason = "an operation is one flat call; its memory, level and key are all arguments"
 )]
 
+pub mod compact;
 pub mod context;
 mod division;
 pub mod encode;

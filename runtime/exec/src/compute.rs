@@ -45,8 +45,10 @@ impl<'a, W: Word, K: Keys<W>> Machine<'a, W, K> {
         Ok(start..end)
     }
 
-    /// Where the ciphertext of any degree and basis (degree 0 is a plaintext) in a buffer lies.
-    fn value(&self, index: u32, level: usize, degree: usize, basis: Basis) -> Result<Range<usize>, Fault> {
+    /// Words of a ciphertext of any degree and basis; degree 0 is a plaintext. Never inlined: every operand of every
+    /// instruction asks, and flash is scarce.
+    #[inline(never)]
+    fn words(&self, level: usize, degree: usize, basis: Basis) -> Result<usize, Fault> {
         let parameters = &self.context.parameters;
         if level > parameters.max_level() {
             return Err(CkksError::Level {
@@ -55,11 +57,15 @@ impl<'a, W: Word, K: Keys<W>> Machine<'a, W, K> {
             }
             .into());
         }
-        let words = match basis {
+        Ok(match basis {
             Basis::Q => parameters.ciphertext_words(level, degree),
             Basis::Qp => parameters.qp_words(level, degree),
-        };
-        self.range(index, words)
+        })
+    }
+
+    /// Where the ciphertext of any degree and basis in a buffer lies.
+    fn value(&self, index: u32, level: usize, degree: usize, basis: Basis) -> Result<Range<usize>, Fault> {
+        self.range(index, self.words(level, degree, basis)?)
     }
 
     /// As [`Self::value`], to be read.
@@ -69,6 +75,33 @@ impl<'a, W: Word, K: Keys<W>> Machine<'a, W, K> {
             self.check_reduced(range.clone(), level, basis)?;
         }
         Ok(range)
+    }
+
+    /// Where the plaintext that an instruction makes or reads lies, whole or compact.
+    fn plaintext_at(&self, index: u32, instruction: Instruction) -> Result<Range<usize>, Fault> {
+        let whole = self.words(usize::from(instruction.level), 0, basis(instruction))?;
+        self.range(index, whole >> instruction.compact())
+    }
+
+    /// As [`Self::plaintext_at`], to be read.
+    fn plaintext_operand(&self, index: u32, instruction: Instruction) -> Result<Range<usize>, Fault> {
+        let range = self.plaintext_at(index, instruction)?;
+        if self.checked {
+            self.check_plaintext(range.clone(), instruction)?;
+        }
+        Ok(range)
+    }
+
+    /// As [`Self::check_reduced`] for the plaintext of an instruction.
+    fn check_plaintext(&self, range: Range<usize>, instruction: Instruction) -> Result<(), Fault> {
+        let limb_words = self.context.parameters.degree() >> instruction.compact();
+        self.check_limbs(
+            range,
+            limb_words,
+            usize::from(instruction.level),
+            basis(instruction),
+            1,
+        )
     }
 
     /// Where the degree-1 ciphertext that is filled in from outside goes.
@@ -90,20 +123,21 @@ impl<'a, W: Word, K: Keys<W>> Machine<'a, W, K> {
             self.check_reduced(c0.clone(), level, Basis::Q)?;
             // Prime by prime: one limb of each digit.
             let digits = parameters.digits(level);
-            self.check_limbs(c0.end..whole.end, level, Basis::Qp, digits)?;
+            self.check_limbs(c0.end..whole.end, parameters.degree(), level, Basis::Qp, digits)?;
         }
         Ok(whole)
     }
 
     /// Fails unless every residue of the polynomials in `range` is below its prime.
     pub(crate) fn check_reduced(&self, range: Range<usize>, level: usize, basis: Basis) -> Result<(), Fault> {
-        self.check_limbs(range, level, basis, 1)
+        self.check_limbs(range, self.context.parameters.degree(), level, basis, 1)
     }
 
-    /// As [`Self::check_reduced`] where every prime has so many limbs, one after the other.
+    /// As [`Self::check_reduced`] for limbs of so many words, of which every prime has so many, one after the other.
     fn check_limbs(
         &self,
         range: Range<usize>,
+        limb_words: usize,
         level: usize,
         basis: Basis,
         limbs_per_prime: usize,
@@ -118,7 +152,7 @@ impl<'a, W: Word, K: Keys<W>> Machine<'a, W, K> {
             position if position <= level => position,
             position => parameters.q.len() + position - level - 1,
         };
-        let wrong = parallel::find_limb(words, parameters.degree(), |index, limb| {
+        let wrong = parallel::find_limb(words, limb_words.max(1), |index, limb| {
             let modulus = ring.modulus(prime(index)).value();
             limb.iter().any(|&residue| residue >= modulus)
         });

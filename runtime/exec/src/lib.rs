@@ -44,6 +44,9 @@ pub use executor::{Executor, Options};
 pub use memory::{Memory, context_parameters};
 pub use snapshot::Snapshot;
 
+// Plans are made for what the ring can transform.
+const _: () = assert!(cipherloom_plan::MIN_COMPACT_WORDS == 1 << cipherloom_ring::MIN_LOG_COMPACT);
+
 /// Where the executor finds switching keys, and constants that were encoded before.
 pub trait Keys<W> {
     /// The key at `index` of the plan's key table, expanded: as many words as
@@ -51,7 +54,8 @@ pub trait Keys<W> {
     fn key(&self, index: usize) -> Option<&[W]>;
 
     /// Constant `index` of the plan, encoded at a level and in a basis, if that was done before the run: the polynomial that
-    /// [`Encoder::encode_in_place`](cipherloom_ckks::Encoder::encode_in_place) makes of it. Who has all of them needs no slots.
+    /// [`Encoder::encode_in_place`](cipherloom_ckks::Encoder::encode_in_place) makes of it, as compact as the instruction says. Who has
+    /// all of them needs no slots.
     fn constant(&self, _index: usize, _level: u8, _basis: cipherloom_plan::Basis) -> Option<&[W]> {
         None
     }

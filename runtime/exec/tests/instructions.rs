@@ -433,6 +433,67 @@ fn a_sum_of_many_products_in_both_bases() {
     }
 }
 
+/// A plan of everything that takes a plaintext; its constants repeat after four slots.
+fn with_plaintexts(mut toy: Toy, compact: u8) -> Vec<u8> {
+    let top = toy.data.parameters.q.len() as u8 - 1;
+    let scale = toy.data.parameters.log_scale.exp2();
+    let (x, y) = (toy.input("x", top), toy.input("y", top));
+    let encode = |toy: &mut Toy, values: [f64; 4], basis: Basis| {
+        let words = toy.words(top, 1, basis) >> compact;
+        let dst = toy.buffer(words);
+        let constant = toy.constant(values.to_vec(), scale);
+        let qp = if basis == Basis::Qp { AUX_QP } else { 0 };
+        toy.emit(Op::Encode, top, aux_compact(qp, compact), dst, constant, 0)
+    };
+    let values = [0.5, -0.25, 1.0, 0.125];
+    let plain = encode(&mut toy, values, Basis::Q);
+    let [sum, trivial, product] = [0; 3].map(|_| toy.ct(top, 1));
+    let aux = aux_compact(0, compact);
+    toy.emit(Op::AddPlain, top, aux, sum, x, plain);
+    toy.emit(Op::Trivial, top, aux, trivial, plain, 0);
+    toy.emit(Op::SubPlain, top, aux, trivial, trivial, plain);
+    toy.emit(Op::Add, top, 0, sum, sum, trivial);
+    toy.emit(Op::MulPlain, top, aux, product, sum, plain);
+    toy.emit(Op::MulPlainAcc, top, aux, product, y, plain);
+    let lifted = toy.buffers(2, toy.words(top, 2, Basis::Qp));
+    let total = toy.buffer(toy.words(top, 2, Basis::Qp));
+    toy.emit(Op::LiftAcc, top, AUX_INIT, lifted, sum, 0);
+    toy.emit(Op::LiftAcc, top, AUX_INIT, lifted + 1, y, 0);
+    let plains = [[1.0, 0.0, 0.0, 0.0], values].map(|values| encode(&mut toy, values, Basis::Qp));
+    let aux = aux_sum(aux_compact(AUX_QP | AUX_INIT, compact), 2);
+    toy.emit(Op::MulPlainSum, top, aux, total, lifted, plains[0]);
+    let [down, out] = [0; 2].map(|_| toy.ct(top, 1));
+    toy.emit(Op::ModDown, top, 0, down, total, 0);
+    toy.emit(Op::Add, top, 0, out, down, product);
+    toy.output("out", out, top, scale * scale);
+    toy.bytes()
+}
+
+#[test]
+fn compact_plaintexts_give_the_same_words() {
+    let unverified = cipherloom_exec::Options {
+        allow_toy: true,
+        verified: false,
+    };
+    let whole = run::<u64>(&with_plaintexts(Toy::new(), 0), data).unwrap();
+    let narrow = run::<u32>(&with_plaintexts(Toy::narrow(), 0), data).unwrap();
+    let plain = |s: usize| [0.5, -0.25, 1.0, 0.125][s % 4];
+    let first = |s: usize| f64::from(u8::from(s.is_multiple_of(4)));
+    let expected = |s: usize| (x(s) + plain(s)) * (plain(s) + first(s)) + 2.0 * y(s) * plain(s);
+    assert_close(whole.one("out"), expected, 8.0 * BOUND);
+    let most = LOG_N - 5;
+    for compact in 1..=most {
+        let bytes = with_plaintexts(Toy::new(), compact);
+        assert_eq!(run::<u64>(&bytes, data).unwrap().words, whole.words);
+        assert_eq!(
+            run_with::<u64>(&bytes, unverified, data).unwrap().words,
+            whole.words
+        );
+        let bytes = with_plaintexts(Toy::narrow(), compact);
+        assert_eq!(run::<u32>(&bytes, data).unwrap().words, narrow.words);
+    }
+}
+
 /// Two sums of the same ciphertexts, which may be made together; and behind them one of their results and one that
 /// overwrites what the first read, which may not.
 #[test]

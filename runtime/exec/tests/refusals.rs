@@ -375,7 +375,7 @@ fn scratch_and_sizes_are_those_that_plans_reserve() {
                 use cipherloom_plan::Basis::{Q, Qp};
                 let same = |ckks: usize, plan: u64| assert_eq!(ckks as u64, plan);
                 same(parameters.ciphertext_words(level, 2), counts.ciphertext(l, 2, Q));
-                same(parameters.plaintext_words(level), counts.plaintext(l, Q));
+                same(parameters.plaintext_words(level), counts.plaintext(l, Q, 0));
                 same(parameters.qp_words(level, 1), counts.ciphertext(l, 1, Qp));
                 same(parameters.decomposed_words(level), counts.decomposed(l));
                 let key = Key {

@@ -7,7 +7,7 @@ pub use crate::encode::EncodeError;
 pub use crate::fourier::Fourier;
 pub use crate::instruction::Instruction;
 pub use crate::model::{Basis, Buffer, Estimates, Key, KeyKind, LayoutDim, PortKind, Repeat, SourceSpan};
-pub use crate::op::{AUX_DEGREE_2, AUX_INIT, AUX_QP, Op, aux_sum};
+pub use crate::op::{AUX_DEGREE_2, AUX_INIT, AUX_QP, Op, aux_compact, aux_sum};
 use crate::parts::ConstantContents;
 use crate::view::Plan;
 use crate::words::WordCounts;

@@ -102,6 +102,11 @@ pub enum PlanError {
         /// Which instruction.
         instruction: u32,
     },
+    /// A limb of a compact plaintext would have less than [`MIN_COMPACT_WORDS`](crate::MIN_COMPACT_WORDS) words.
+    Compact {
+        /// Which instruction.
+        instruction: u32,
+    },
     /// Loops nest deeper than [`MAX_LOOP_DEPTH`](crate::MAX_LOOP_DEPTH).
     LoopDepth {
         /// The loop that is too deep.
@@ -187,6 +192,11 @@ impl fmt::Display for PlanError {
                 f,
                 "instruction {instruction}: the sum has not between 1 and {} terms",
                 crate::MAX_SUM_TERMS
+            ),
+            PlanError::Compact { instruction } => write!(
+                f,
+                "instruction {instruction}: a limb of the compact plaintext has less than {} words",
+                crate::MIN_COMPACT_WORDS
             ),
             PlanError::LoopDepth { instruction } => write!(
                 f,

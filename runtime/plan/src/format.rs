@@ -10,7 +10,7 @@ use crate::record::{Record, record};
 /// The first eight bytes of a plan.
 pub const MAGIC: [u8; 8] = *b"CLMPLAN\n";
 /// The version of the format that this crate reads and writes.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 /// Bytes of a hash.
 pub const HASH_BYTES: usize = 32;
 /// Where the hash stands.

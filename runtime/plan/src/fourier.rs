@@ -33,6 +33,17 @@ pub struct Fourier {
     pub factor: f64,
 }
 
+impl Fourier {
+    /// The numbers repeat after so many slots, a power of two: the butterflies of the last stage span as many.
+    pub const fn period(&self) -> u32 {
+        1 << if self.last > MAX_LOG_SLOTS {
+            MAX_LOG_SLOTS
+        } else {
+            self.last
+        }
+    }
+}
+
 /// The largest log2 of n: rings have at most 2^17 coefficients.
 const MAX_LOG_SLOTS: u8 = 16;
 

@@ -1,7 +1,9 @@
 //! One instruction: 16 bytes, every field's role given by the operation's [`Signature`](crate::Signature).
 
 use crate::model::Basis;
-use crate::op::{AUX_DEGREE_2, AUX_INIT, AUX_QP, Aux, Dst, Op, Operand, aux_count};
+use crate::op::{
+    AUX_COMPACT, AUX_DEGREE_2, AUX_INIT, AUX_QP, Aux, Dst, Op, Operand, aux_count, aux_log_compact,
+};
 
 /// One instruction. Fields without a role are zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -10,8 +12,8 @@ pub struct Instruction {
     pub op: Op,
     /// The level of the result (of the source, where there is no result).
     pub level: u8,
-    /// Flags ([`AUX_QP`], [`AUX_INIT`], [`AUX_DEGREE_2`]), perhaps with a number of terms
-    /// ([`aux_sum`](crate::aux_sum)), or a tile.
+    /// Flags ([`AUX_QP`], [`AUX_INIT`], [`AUX_DEGREE_2`]), perhaps with how compact plaintexts are
+    /// ([`aux_compact`](crate::aux_compact)) and a number of terms ([`aux_sum`](crate::aux_sum)), or a tile.
     pub aux: u16,
     /// The destination buffer.
     pub dst: u32,
@@ -54,6 +56,15 @@ impl Instruction {
     /// result's degree too.
     pub const fn degree(&self) -> u8 {
         if self.flag(AUX_DEGREE_2) { 2 } else { 1 }
+    }
+
+    /// log2 of how many equal words in a row one word of the plaintexts that are made or read stands for.
+    pub const fn compact(&self) -> u8 {
+        if self.flag(AUX_COMPACT) {
+            aux_log_compact(self.aux)
+        } else {
+            0
+        }
     }
 
     /// The terms of a sum; 1 for every other instruction.

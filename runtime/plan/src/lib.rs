@@ -55,12 +55,13 @@ pub use crate::instruction::Instruction;
 pub use crate::layout::{LayoutError, LayoutView};
 pub use crate::model::{
     Basis, Buffer, Estimates, Key, KeyKind, LayoutDim, MAX_LOOP_DEPTH, MAX_PRIMES, MAX_RANK, MAX_REPEATS,
-    PortKind, Repeat, Secret, SourceSpan,
+    MIN_COMPACT_WORDS, PortKind, Repeat, Secret, SourceSpan,
 };
 pub use crate::op::{
-    AUX_DEGREE_2, AUX_INIT, AUX_QP, Aux, Dst, MAX_SUM_TERMS, Op, Operand, Signature, aux_sum,
+    AUX_COMPACT, AUX_DEGREE_2, AUX_INIT, AUX_QP, Aux, Dst, MAX_SUM_TERMS, Op, Operand, Signature,
+    aux_compact, aux_sum,
 };
-pub use crate::parts::{ConstantContents, ConstantView, PortView, ScalarView};
+pub use crate::parts::{ConstantContents, ConstantView, PortView, ScalarView, period_of_boxes};
 pub use crate::record::{Record, Table};
 #[cfg(feature = "encode")]
 pub use crate::verify::verify_alloc;

@@ -9,6 +9,9 @@ pub const MAX_PRIMES: usize = 64;
 /// Deepest nesting of loops.
 pub const MAX_LOOP_DEPTH: usize = 4;
 
+/// The fewest words that a limb of a compact plaintext has.
+pub const MIN_COMPACT_WORDS: u32 = 32;
+
 /// The primes that a polynomial has limbs for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Basis {

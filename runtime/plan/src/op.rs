@@ -7,10 +7,24 @@ pub const AUX_QP: u16 = 1;
 pub const AUX_INIT: u16 = 2;
 /// Flag of `aux`: the ciphertext has degree 2, three polynomials (otherwise degree 1).
 pub const AUX_DEGREE_2: u16 = 4;
+/// Bits of `aux`: log2 of how many equal words in a row one word of the plaintext stands for (see [`aux_compact`]).
+pub const AUX_COMPACT: u16 = 0xf8;
+/// Where they begin.
+const AUX_COMPACT_SHIFT: u32 = 3;
 /// Where the number of terms of a sum stands in `aux`, beside the flags: bits 8 to 15.
 const AUX_COUNT_SHIFT: u32 = 8;
 /// The most terms of a `mul_plain_sum`.
 pub const MAX_SUM_TERMS: u16 = 64;
+
+/// `aux` with these flags whose plaintexts are compact: one word stands for 2^`log` (below 2^5).
+pub const fn aux_compact(flags: u16, log: u8) -> u16 {
+    flags | (log as u16) << AUX_COMPACT_SHIFT & AUX_COMPACT
+}
+
+/// The logarithm in an `aux` made by [`aux_compact`].
+pub(crate) const fn aux_log_compact(aux: u16) -> u8 {
+    ((aux & AUX_COMPACT) >> AUX_COMPACT_SHIFT) as u8
+}
 
 /// `aux` of a sum of `count` terms (1 to [`MAX_SUM_TERMS`]) with these flags.
 pub const fn aux_sum(flags: u16, count: u16) -> u16 {
@@ -46,7 +60,7 @@ macro_rules! for_each_instruction {
             /// Hands buffer `a` out as tile `aux` of state port `b`.
             StateStore = 0x13, "state_store", level: true, aux: Tile, dst: None, a: Read, b: Port;
             /// Encodes constant `a` at its scale, at `level`, in the basis of the flag.
-            Encode = 0x14, "encode", level: true, aux: Flags(AUX_QP), dst: Write, a: Constant, b: None;
+            Encode = 0x14, "encode", level: true, aux: Flags(AUX_QP | AUX_COMPACT), dst: Write, a: Constant, b: None;
             /// Hands buffer `a` to the key holder as tile `aux` of reveal port `b`.
             Reveal = 0x15, "reveal", level: true, aux: Tile, dst: None, a: Read, b: Port;
             /// Hands buffer `a` out as tile `aux` of output port `b`.
@@ -55,7 +69,7 @@ macro_rules! for_each_instruction {
             Checkpoint = 0x17, "checkpoint", level: false, aux: Zero, dst: None, a: None, b: None;
 
             /// dst = the plaintext a as a ciphertext of degree 1: c_0 = a, c_1 = 0. Hides nothing; it decrypts under any secret.
-            Trivial = 0x18, "trivial", level: true, aux: Zero, dst: Write, a: Read, b: None;
+            Trivial = 0x18, "trivial", level: true, aux: Flags(AUX_COMPACT), dst: Write, a: Read, b: None;
 
             /// dst = a + b: same level, scale, degree and basis.
             Add = 0x20, "add", level: true, aux: Flags(AUX_QP | AUX_DEGREE_2), dst: InPlace, a: Read, b: Read;
@@ -64,13 +78,13 @@ macro_rules! for_each_instruction {
             /// dst = −a.
             Neg = 0x22, "neg", level: true, aux: Flags(AUX_QP | AUX_DEGREE_2), dst: InPlace, a: Read, b: None;
             /// dst = a + b, b a plaintext of the same scale.
-            AddPlain = 0x23, "add_plain", level: true, aux: Flags(AUX_DEGREE_2), dst: InPlace, a: Read, b: Read;
+            AddPlain = 0x23, "add_plain", level: true, aux: Flags(AUX_DEGREE_2 | AUX_COMPACT), dst: InPlace, a: Read, b: Read;
             /// dst = a − b, b a plaintext of the same scale.
-            SubPlain = 0x24, "sub_plain", level: true, aux: Flags(AUX_DEGREE_2), dst: InPlace, a: Read, b: Read;
+            SubPlain = 0x24, "sub_plain", level: true, aux: Flags(AUX_DEGREE_2 | AUX_COMPACT), dst: InPlace, a: Read, b: Read;
             /// dst = a · b, b a plaintext; the scales multiply.
-            MulPlain = 0x25, "mul_plain", level: true, aux: Flags(AUX_QP | AUX_DEGREE_2), dst: InPlace, a: Read, b: Read;
+            MulPlain = 0x25, "mul_plain", level: true, aux: Flags(AUX_QP | AUX_DEGREE_2 | AUX_COMPACT), dst: InPlace, a: Read, b: Read;
             /// dst += a · b, b a plaintext (dst = a · b with the init flag).
-            MulPlainAcc = 0x26, "mul_plain_acc", level: true, aux: Flags(AUX_QP | AUX_INIT | AUX_DEGREE_2), dst: Accumulate, a: Read, b: Read;
+            MulPlainAcc = 0x26, "mul_plain_acc", level: true, aux: Flags(AUX_QP | AUX_INIT | AUX_DEGREE_2 | AUX_COMPACT), dst: Accumulate, a: Read, b: Read;
             /// dst = a + the same number in every slot, scalar `b`, whose scale equals a's.
             AddScalar = 0x27, "add_scalar", level: true, aux: Flags(AUX_DEGREE_2), dst: InPlace, a: Read, b: Scalar;
             /// dst = a · scalar `b`; the scales multiply (a scalar of scale 1 is an exact integer).
@@ -78,7 +92,7 @@ macro_rules! for_each_instruction {
             /// dst = a · i in every slot (the monomial X^(N/2)).
             MulI = 0x29, "mul_i", level: true, aux: Flags(AUX_DEGREE_2), dst: InPlace, a: Read, b: None;
             /// dst += Σ_(i < count) buffer (a+i) · plaintext buffer (b+i) (dst = with the init flag): one pass over memory.
-            MulPlainSum = 0x2a, "mul_plain_sum", level: true, aux: Sum(AUX_QP | AUX_INIT), dst: Accumulate, a: Run, b: Run;
+            MulPlainSum = 0x2a, "mul_plain_sum", level: true, aux: Sum(AUX_QP | AUX_INIT | AUX_COMPACT), dst: Accumulate, a: Run, b: Run;
 
             /// dst = a · b of degree 2 from two ciphertexts of degree 1; the scales multiply.
             Mul = 0x30, "mul", level: true, aux: Zero, dst: Write, a: Read, b: Read;

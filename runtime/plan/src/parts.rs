@@ -159,6 +159,17 @@ impl<'p> ConstantView<'p> {
         }
     }
 
+    /// The slots repeat after so many, a divisor of N/2.
+    pub fn period(&self) -> u32 {
+        match self.contents() {
+            ConstantContents::Boxes { dims, .. } => {
+                period_of_boxes(self.plan.parameters().slots(), || dims.iter())
+            }
+            ConstantContents::Slots { values } => values.len() as u32,
+            ConstantContents::Fourier(fourier) => fourier.period(),
+        }
+    }
+
     /// Whether the slots hold complex numbers.
     pub fn is_complex(&self) -> bool {
         self.record.kind == CONSTANT_FOURIER
@@ -196,6 +207,19 @@ impl<'p> ConstantView<'p> {
             }
         }
     }
+}
+
+/// After how many of all slots, a power of two, a constant of boxes repeats: a progression that ends where it would come
+/// round again makes it repeat after one stride, and so on within that.
+pub fn period_of_boxes<D: Iterator<Item = Repeat>>(slots: u32, dims: impl Fn() -> D) -> u32 {
+    let mut period = slots;
+    let comes_round = |period: u32| {
+        dims().find(|dim| dim.count > 1 && u64::from(dim.count) * u64::from(dim.stride) == u64::from(period))
+    };
+    while let Some(dim) = comes_round(period) {
+        period = dim.stride;
+    }
+    period
 }
 
 /// Repeats the first `count` values to the end.

@@ -40,9 +40,9 @@ impl WordCounts {
         (level as u64 + 1 + special) * self.degree
     }
 
-    /// A plaintext: one polynomial.
-    pub const fn plaintext(&self, level: u8, basis: Basis) -> u64 {
-        self.polynomial(level, basis)
+    /// A plaintext: one polynomial, one word of which stands for 2^`compact`.
+    pub const fn plaintext(&self, level: u8, basis: Basis, compact: u8) -> u64 {
+        self.polynomial(level, basis) >> compact
     }
 
     /// A ciphertext: degree + 1 polynomials.

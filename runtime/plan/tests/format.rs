@@ -29,7 +29,7 @@ fn every_instruction_stands_in_the_table() {
             Aux::Zero => String::new(),
             Aux::Tile => "aux = tile".into(),
             Aux::Flags(flags) | Aux::Sum(flags) => {
-                let names = ["qp", "init", "deg 2"];
+                let names = ["qp", "init", "deg 2", "compact"];
                 let set = names.iter().enumerate().filter(|(bit, _)| flags >> bit & 1 == 1);
                 let count = matches!(signature.aux, Aux::Sum(_)).then_some("count");
                 set.map(|(_, name)| *name)

@@ -1,7 +1,7 @@
 //! Described constants against the stages that they come from, applied one by one.
 
-use cipherloom_plan::Fourier;
 use cipherloom_plan::fourier::entry;
+use cipherloom_plan::{Fourier, Repeat, period_of_boxes};
 use std::f64::consts::TAU;
 
 type Complex = (f64, f64);
@@ -152,5 +152,80 @@ fn entries_are_accurate_in_the_largest_ring() {
 fn descriptions_that_no_plan_can_have_are_zero() {
     for (log_slots, first, last) in [(6, 3, 3), (6, 2, 7), (17, 0, 17), (255, 0, 255)] {
         assert_eq!(entry(&description(log_slots, first, last, false), 3), (0.0, 0.0));
+    }
+}
+
+/// The shortest power of two after which all slots repeat.
+fn shortest_period<T: PartialEq>(slots: &[T]) -> u32 {
+    let repeats = |period: &usize| (*period..slots.len()).all(|at| slots[at] == slots[at - period]);
+    (0..).map(|log| 1 << log).find(repeats).unwrap_or(slots.len()) as u32
+}
+
+/// However far it is turned, to the bit.
+#[test]
+fn a_diagonal_repeats_with_its_largest_butterfly() {
+    let log_slots = 6;
+    for (first, last, inverse) in [
+        (0, 2, false),
+        (1, 4, true),
+        (2, 5, false),
+        (3, 6, true),
+        (0, 6, false),
+    ] {
+        let stride = 1 << first;
+        for diagonal in (1 - (1 << (last - first))..1 << (last - first)).map(|step: i32| step * stride) {
+            for shift in [0, 1, -17, 40] {
+                let described = Fourier {
+                    diagonal,
+                    shift,
+                    ..description(log_slots, first, last, inverse)
+                };
+                let slots: Vec<_> = (0..1 << log_slots).map(|slot| entry(&described, slot)).collect();
+                let shortest = shortest_period(&slots);
+                assert_eq!(described.period(), 1 << last);
+                assert!(
+                    shortest <= described.period(),
+                    "{described:?} repeats after {shortest}"
+                );
+                // The last stage's roots take all angles on the diagonals that go through it.
+                if diagonal.unsigned_abs() >= 1 << (last - 1) {
+                    assert_eq!(shortest, described.period(), "{described:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn boxes_repeat_where_their_progressions_come_round() {
+    let slots = 64;
+    let cases: [(u32, &[(u32, u32)]); 8] = [
+        (64, &[]),
+        (64, &[(1, 64), (5, 3)]),
+        (64, &[(3, 16)]),
+        (16, &[(4, 16)]),
+        (16, &[(3, 2), (4, 16)]),
+        (4, &[(4, 16), (4, 4)]),
+        (1, &[(4, 4), (4, 16), (4, 1)]),
+        (64, &[(2, 16), (0, 64)]),
+    ];
+    for (period, dims) in cases {
+        let dims = || dims.iter().map(|&(count, stride)| Repeat { count, stride });
+        assert_eq!(
+            period_of_boxes(slots, dims),
+            period,
+            "{:?}",
+            dims().collect::<Vec<_>>()
+        );
+        let mut marked = vec![false; slots as usize];
+        let mut places = vec![1];
+        for dim in dims() {
+            let spread = |place: u32| (0..dim.count).map(move |k| place + k * dim.stride);
+            places = places.into_iter().flat_map(spread).collect();
+        }
+        places
+            .iter()
+            .for_each(|&place| marked[(place % slots) as usize] = true);
+        assert!(shortest_period(&marked) <= period);
     }
 }

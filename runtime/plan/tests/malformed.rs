@@ -289,6 +289,21 @@ fn descriptions_of_constants_that_break_a_rule() {
 }
 
 #[test]
+fn compact_plaintexts_have_32_words_of_a_limb() {
+    use common::at;
+    // At N = 2^10 one word stands for 2^5 at most.
+    for compact in [6, 7, 31] {
+        let error = error_of(|d| d.instructions[at::ENCODE].aux = aux_compact(0, compact));
+        let instruction = at::ENCODE as u32;
+        assert_eq!(error, PlanError::Compact { instruction });
+    }
+    let field = Field::Aux;
+    let instruction = at::MUL as u32;
+    let error = error_of(|d| d.instructions[at::MUL].aux = aux_compact(0, 1));
+    assert_eq!(error, PlanError::Unused { instruction, field });
+}
+
+#[test]
 fn sums_of_too_few_too_many_or_absent_terms() {
     use common::refresh::{at, plan};
     let error = |change: &dyn Fn(&mut Instruction)| {

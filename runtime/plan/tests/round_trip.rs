@@ -3,7 +3,7 @@
 mod common;
 
 use cipherloom_plan::data::*;
-use cipherloom_plan::{Dst, Operand, Plan, disassemble_to_string, verify_alloc};
+use cipherloom_plan::{AUX_COMPACT, Dst, Operand, Plan, disassemble_to_string, verify_alloc};
 use proptest::prelude::*;
 
 #[test]
@@ -173,6 +173,8 @@ fn instruction() -> impl Strategy<Value = Instruction> {
     )
         .prop_map(|(op, level, aux, dst, [a, b])| {
             let signature = op.signature();
+            // One word for 8 at most: there are rings of 2^8.
+            let few = !AUX_COMPACT | 0x18;
             let operand = |role, value: u32| match role {
                 Operand::None => 0,
                 Operand::Read | Operand::Consume => value % 13,
@@ -189,8 +191,8 @@ fn instruction() -> impl Strategy<Value = Instruction> {
                 aux: match signature.aux {
                     cipherloom_plan::Aux::Zero => 0,
                     cipherloom_plan::Aux::Tile => aux,
-                    cipherloom_plan::Aux::Flags(flags) => aux & flags,
-                    cipherloom_plan::Aux::Sum(flags) => aux_sum(aux & flags, aux % 6 + 1),
+                    cipherloom_plan::Aux::Flags(flags) => aux & flags & few,
+                    cipherloom_plan::Aux::Sum(flags) => aux_sum(aux & flags & few, aux % 6 + 1),
                 },
                 dst: if signature.dst == Dst::None { 0 } else { dst },
                 a: operand(signature.a, a),

@@ -142,6 +142,40 @@ fn a_carried_value_stays_under_its_secret() {
 }
 
 #[test]
+fn plaintexts_are_as_compact_as_their_constants_repeat() {
+    use refresh::{COMPACT, at, buffer};
+    let (encode, sum) = (1, at::SUM);
+    let with = |aux: u16, compact: u8| aux_compact(aux & !cipherloom_plan::AUX_COMPACT, compact);
+    let encoded = move |compact: u8| {
+        move |d: &mut PlanData| d.instructions[encode].aux = with(d.instructions[encode].aux, compact)
+    };
+    // Half of a period.
+    let half = Fault::Period {
+        constant: 0,
+        period: 32,
+        encoded: 16,
+    };
+    assert_eq!(refresh_fault(encoded(COMPACT + 1)), (encode, half));
+    // Read as if it were less compact than it is, and more.
+    for compact in [0, COMPACT - 1, COMPACT + 1] {
+        let change = |d: &mut PlanData| d.instructions[sum].aux = with(d.instructions[sum].aux, compact);
+        let fault = Fault::Compact {
+            buffer: buffer::DIAGONAL,
+            expected: compact,
+            found: COMPACT,
+        };
+        assert_eq!(refresh_fault(change), (sum, fault));
+    }
+    // Twice the words do not fit.
+    let too_small = Fault::BufferTooSmall {
+        buffer: buffer::DIAGONAL,
+        needed: (6 << 10) >> 3,
+        words: (6 << 10) >> 4,
+    };
+    assert_eq!(refresh_fault(encoded(COMPACT - 1)), (encode, too_small));
+}
+
+#[test]
 fn every_term_of_a_sum_is_a_value_of_one_scale() {
     use refresh::{at, buffer};
     let sum = at::SUM;
@@ -158,7 +192,7 @@ fn every_term_of_a_sum_is_a_value_of_one_scale() {
         "{fault:?}"
     );
     // Without the init flag the sum must hold something.
-    let (at, fault) = refresh_fault(|d| d.instructions[sum].aux = aux_sum(AUX_QP, 2));
+    let (at, fault) = refresh_fault(|d| d.instructions[sum].aux &= !AUX_INIT);
     assert!(
         at == sum && matches!(fault, Fault::Undefined { buffer: 8 }),
         "{fault:?}"
@@ -247,7 +281,10 @@ fn too_little_memory() {
 #[test]
 fn swapped_buffers() {
     let change = |d: &mut PlanData| d.instructions[at::MUL_PLAIN].b = buffer::RESCALED;
-    let expected = Form::Plaintext(Basis::Q);
+    let expected = Form::Plaintext {
+        basis: Basis::Q,
+        compact: 0,
+    };
     let wrong_form = Fault::Form {
         buffer: buffer::RESCALED,
         expected,
@@ -277,7 +314,10 @@ fn only_a_plaintext_is_made_a_trivial_ciphertext() {
             d.instructions[at::DROP] = op(Op::Trivial, 2, 0, buffer::SUM, source, 0);
         }
     };
-    let expected = Form::Plaintext(Basis::Q);
+    let expected = Form::Plaintext {
+        basis: Basis::Q,
+        compact: 0,
+    };
     let wrong_form = Fault::Form {
         buffer: buffer::V,
         expected,

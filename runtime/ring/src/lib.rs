@@ -36,5 +36,5 @@ mod word;
 pub use error::RingError;
 pub use kernels::Backend;
 pub use modulus::Modulus;
-pub use ring::{MAX_LOG_DEGREE, MAX_PRIMES, MIN_LOG_DEGREE, Ring};
+pub use ring::{MAX_LOG_DEGREE, MAX_PRIMES, MIN_LOG_COMPACT, MIN_LOG_DEGREE, Ring};
 pub use word::Word;

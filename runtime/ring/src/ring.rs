@@ -10,6 +10,8 @@ pub const MAX_PRIMES: usize = 64;
 pub const MIN_LOG_DEGREE: u32 = 3;
 /// Largest log2 of the ring degree.
 pub const MAX_LOG_DEGREE: u32 = 17;
+/// log2 of the fewest words that [`Ring::ntt_forward`] makes of a limb that repeats them.
+pub const MIN_LOG_COMPACT: u32 = MIN_VECTOR_LOG_DEGREE;
 
 /// One prime and the constants of its transform that are not in the caller's memory.
 #[derive(Clone, Copy, Debug)]
@@ -160,12 +162,23 @@ impl<'m, W: Word> Ring<'m, W> {
 
     /// In place: N coefficients in natural order → values at ψ^(2·bitrev(j)+1), j = 0…N−1. In and out in [0,q).
     ///
+    /// Of N/g coefficients, at least 2^[`MIN_LOG_COMPACT`] or all, the transform of the polynomial in X^g that has them: its values
+    /// come in runs of g, and one of each is left. They are at the powers of ψ^g, whose table is the beginning of that of ψ:
+    /// ψ^bitrev(k) for k below N/g.
+    ///
     /// # Panics
-    /// If `i` ≥ [`Ring::primes`].
+    /// If `i` ≥ [`Ring::primes`], or the limb is longer than N.
     pub fn ntt_forward(&self, i: usize, limb: &mut [W]) {
-        self.ntt_forward_outer(i, limb);
-        for (index, block) in limb.chunks_exact_mut(self.block_len()).enumerate() {
-            self.ntt_forward_block(i, index, block);
+        let n = limb.len();
+        debug_assert!(n == self.degree() || n.is_power_of_two() && n >> MIN_LOG_COMPACT != 0);
+        let mut table = self.ntt_table(i);
+        table.blocks = ntt_blocks::<W>(n.ilog2());
+        table.roots = &table.roots[..n];
+        table.quotients = &table.quotients[..n];
+        let kernels = self.kernels(i);
+        (kernels.ntt_forward_outer)(&table, limb);
+        for (index, block) in limb.chunks_exact_mut(n / table.blocks).enumerate() {
+            (kernels.ntt_forward_block)(&table, index, block, [&[]; 2]);
         }
     }
 

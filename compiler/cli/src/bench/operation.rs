@@ -136,15 +136,15 @@ impl Operation {
         let (shape, level) = (&kit.shape(), kit.level as u32);
         let (limbs, lower) = (level + 1, level.saturating_sub(1));
         match self {
-            Encode => shape.encode(limbs),
+            Encode => shape.encode(limbs, 0),
             Encrypt => shape.transforms(limbs).plus(shape.mul_scalar(limbs)),
             Decrypt => {
                 let parameters = &kit.ctx.parameters;
                 let decoded = scratch::decode_scratch(parameters, kit.level) / parameters.degree();
-                shape.mul_plain(limbs).plus(shape.transforms(decoded as u32))
+                shape.mul_plain(limbs, 0).plus(shape.transforms(decoded as u32))
             }
             Add => shape.add(2 * limbs),
-            MulPlain => shape.mul_plain(2 * limbs),
+            MulPlain => shape.mul_plain(2 * limbs, 0),
             MulRelinRescale => shape.mul(level, 1).plus(shape.relinearize_rescale(lower)),
             Rescale => shape.rescale(lower, 2),
             Rotate => shape.rotate(level),
@@ -160,8 +160,8 @@ impl Operation {
             }
             Transform => shape.transforms(limbs),
             Copy => shape.copy(2 * limbs),
-            MulPlainAcc => shape.mul_plain(2 * limbs),
-            MulPlainSum => shape.mul_plain_sum(limbs, MANY as u32, 1),
+            MulPlainAcc => shape.mul_plain(2 * limbs, 0),
+            MulPlainSum => shape.mul_plain_sum(limbs, MANY as u32, 0, 1),
             MulScalar => shape.mul_scalar(2 * limbs),
             Mul => shape.mul(level, 1),
             MulAcc => shape.mul(level, 1),

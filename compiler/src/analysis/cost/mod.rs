@@ -121,16 +121,21 @@ impl CostModel {
             return Work::default();
         };
         let all = polynomials * limbs;
+        let plain = op.operands.last().or(op.results.first());
+        let compact = match plain.map(|&value| graph.ty(value)) {
+            Some(Type::Plain(ty)) => ty.compact,
+            _ => 0,
+        };
         match op.opcode {
             CkksInput => shape.input(level),
             CkksOutput => shape.output(level),
-            CkksEncode => shape.encode(limbs),
+            CkksEncode => shape.encode(limbs, compact),
             CkksAdd | CkksSub => shape.add(all),
             CkksNeg => shape.neg(all),
             CkksDrop | CkksTrivial => shape.copy(all),
             CkksAddPlain | CkksAddScalar => shape.add(limbs).plus(shape.copy(all)),
-            CkksMulPlain | CkksMulPlainAcc => shape.mul_plain(all),
-            CkksMulPlainSum => shape.mul_plain_sum(limbs, op.operands.len() as u32 / 2, together),
+            CkksMulPlain | CkksMulPlainAcc => shape.mul_plain(all, compact),
+            CkksMulPlainSum => shape.mul_plain_sum(limbs, op.operands.len() as u32 / 2, compact, together),
             CkksMulScalar | CkksMulI => shape.mul_scalar(all),
             CkksMul | CkksMulAcc => shape.mul(level, together),
             CkksSquare => shape.square(level),

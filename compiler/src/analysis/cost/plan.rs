@@ -67,20 +67,21 @@ impl CostModel {
         let limbs = shape.limbs(level, instruction.basis() == Basis::Qp);
         let polynomials = u32::from(instruction.degree()) + 1;
         let all = polynomials * limbs;
+        let compact = u32::from(instruction.compact());
         let in_place = instruction.dst == instruction.a;
         match instruction.op {
             Op::Step | Op::Loop | Op::End | Op::Epoch | Op::Checkpoint => Work::default(),
             Op::Input | Op::Stream => shape.input(level),
             Op::StateLoad | Op::StateStore => shape.copy(2 * limbs),
             Op::Output | Op::Reveal => shape.output(level),
-            Op::Encode => shape.encode(limbs),
+            Op::Encode => shape.encode(limbs, compact),
             Op::Add | Op::Sub => shape.add(all),
             Op::Neg => shape.neg(all),
             Op::Drop | Op::Trivial => shape.copy(all),
             Op::AddPlain | Op::SubPlain | Op::AddScalar if in_place => shape.add(limbs),
             Op::AddPlain | Op::SubPlain | Op::AddScalar => shape.add(limbs).plus(shape.copy(all)),
-            Op::MulPlain | Op::MulPlainAcc => shape.mul_plain(all),
-            Op::MulPlainSum => shape.mul_plain_sum(limbs, instruction.terms().into(), together),
+            Op::MulPlain | Op::MulPlainAcc => shape.mul_plain(all, compact),
+            Op::MulPlainSum => shape.mul_plain_sum(limbs, instruction.terms().into(), compact, together),
             Op::MulScalar | Op::MulI => shape.mul_scalar(all),
             Op::Mul | Op::MulAcc => shape.mul(level, together),
             Op::Square => shape.square(level),

@@ -100,13 +100,14 @@ impl Shape {
         self.unpack(2 * (level + 1))
     }
 
-    /// A vector of slots encoded to so many limbs.
-    pub fn encode(&self, limbs: u32) -> Work {
+    /// A vector of slots encoded to so many limbs, one word of which stands for 2^`compact`.
+    pub fn encode(&self, limbs: u32, compact: u32) -> Work {
         let butterflies = 0.25 * self.words(1) * f64::from(self.log_n - 1);
-        self.transforms(limbs)
+        let whole = self
+            .transforms(limbs)
             .with(Term::Encode, butterflies)
-            .with(Term::Reduce, self.words(limbs))
-            .plus(self.loops(1))
+            .with(Term::Reduce, self.words(limbs));
+        whole.times(share(compact)).plus(self.loops(1))
     }
 
     /// Limbs copied.
@@ -125,16 +126,18 @@ impl Shape {
     }
 
     /// Limbs times those of a plaintext, or such products added to a sum: a sum costs its memory no more than a result
-    /// does.
-    pub fn mul_plain(&self, limbs: u32) -> Work {
-        self.pass(limbs, 2, 1, 1)
+    /// does. One word of the plaintext stands for 2^`compact`.
+    pub fn mul_plain(&self, limbs: u32, compact: u32) -> Work {
+        self.pass(limbs, 1, 1, 1).plus(self.plaintexts(limbs, compact))
     }
 
     /// The sum of so many products of a ciphertext with a plaintext, all of so many limbs a polynomial; one of `together`
     /// sums of the same ciphertexts, which are read once for all of them.
-    pub fn mul_plain_sum(&self, limbs: u32, count: u32, together: u32) -> Work {
+    pub fn mul_plain_sum(&self, limbs: u32, count: u32, compact: u32, together: u32) -> Work {
         let shared = self.moved(2 * count * limbs, 0).times(1.0 / f64::from(together));
-        self.pass(limbs, count, 2, 2 * count).plus(shared)
+        self.pass(limbs, 0, 2, 2 * count)
+            .plus(self.plaintexts(count * limbs, compact))
+            .plus(shared)
     }
 
     /// Limbs times a number.
@@ -269,6 +272,11 @@ impl Shape {
         Work::default().with(Term::Stream, self.words(read + 2 * written))
     }
 
+    /// Limbs of plaintexts read, one word of which stands for 2^`compact`.
+    fn plaintexts(&self, limbs: u32, compact: u32) -> Work {
+        self.moved(limbs, 0).times(share(compact))
+    }
+
     /// Loops over limbs, and one limb for each that a thread may wait for at the end.
     fn loops(&self, count: u32) -> Work {
         Work::default()
@@ -323,6 +331,11 @@ impl Shape {
     }
 }
 
+/// The part of its words that a plaintext holds.
+fn share(compact: u32) -> f64 {
+    0.5f64.powi(compact as i32)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -355,6 +368,17 @@ mod tests {
             assert_eq!(parts.of(term), whole.of(term), "{term:?}");
         }
         assert!(whole.of(Term::Stream) < parts.of(Term::Stream));
+    }
+
+    #[test]
+    fn compact_plaintexts_are_read_and_made_in_parts() {
+        let n = 65536.0;
+        let streamed = |work: Work| work.of(Term::Stream) / n;
+        // Eight ciphertexts for two sums, eight plaintexts, and a sum that counts twice.
+        assert_eq!(streamed(C.mul_plain_sum(34, 8, 0, 2)), 34.0 * (8.0 + 8.0 + 4.0));
+        assert_eq!(streamed(C.mul_plain_sum(34, 8, 3, 2)), 34.0 * (8.0 + 1.0 + 4.0));
+        assert_eq!(streamed(C.mul_plain(50, 2)), 50.0 * (1.0 + 0.25 + 2.0));
+        assert_eq!(limbs(&C, C.encode(34, 1)), 17.0);
     }
 
     #[test]

@@ -48,10 +48,13 @@ impl Lowering<'_> {
             Some((_, op)) => op.attributes.clone(),
             None => Attributes::new(),
         };
+        let log_n = self.chain.log_n;
+        let contents = self.definition(constant).map(|(_, op)| Contents::of(op));
         let ty = Type::Plain(PlainType {
             level,
             scale,
             basis: Basis::Q,
+            compact: contents.map_or(0, |contents| contents.compact(log_n)),
         });
         let encoded = self.push(Opcode::CkksEncode, &[], attributes, ty);
         self.encoded.insert(key, encoded);

@@ -178,12 +178,14 @@ impl Lowering<'_> {
         if let Some(&encoded) = self.diagonals.get(&key) {
             return encoded;
         }
+        let contents = Contents::Diagonal(diagonal);
         let ty = Type::Plain(PlainType {
             level,
             scale,
             basis: Basis::Qp,
+            compact: contents.compact(self.chain.log_n),
         });
-        let attributes = Contents::Diagonal(diagonal).attributes();
+        let attributes = contents.attributes();
         let encoded = self.push(Opcode::CkksEncode, &[], attributes, ty);
         self.diagonals.insert(key, encoded);
         encoded

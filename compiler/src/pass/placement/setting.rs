@@ -114,7 +114,7 @@ impl Setting {
         use Opcode::*;
         let shape = &self.model.shape;
         let both = 2 * (level + 1);
-        let product = shape.mul_plain(both + 2).plus(shape.rescale(level, 2));
+        let product = shape.mul_plain(both + 2, 0).plus(shape.rescale(level, 2));
         let work = match op.opcode {
             SlotInput => shape.input(level),
             SlotMul => shape.mul(level + 1, 1).plus(shape.relinearize_rescale(level)),

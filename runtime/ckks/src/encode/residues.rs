@@ -1,7 +1,7 @@
 //! Integers to residues and back.
 
 use crate::Parameters;
-use crate::context::{Basis, Context};
+use crate::context::Context;
 use cipherloom_ring::{Word, limb, parallel};
 
 /// Integers below this in size fit a signed word of 64 bits.
@@ -11,12 +11,11 @@ const PIECE: usize = 64;
 /// Bits of the modulus product that decoding reads; its half and twice fit a signed 128-bit integer.
 const DECODED_BITS: u32 = 126;
 
-/// Coefficients, integers below 2^120 in size, to a polynomial in NTT form, each limb while it is in a cache. `largest` is
-/// the size of the largest.
+/// Coefficients, integers below 2^120 in size, to a polynomial in NTT form, each limb while it is in a cache: N of them, or
+/// fewer for a compact one. `largest` is the size of the largest.
 pub(super) fn polynomial<W: Word>(
     ctx: &Context<'_, W>,
     level: usize,
-    basis: Basis,
     dst: &mut [W],
     integers: &[f64],
     largest: f64,
@@ -24,12 +23,13 @@ pub(super) fn polynomial<W: Word>(
     if W::BITS == u64::BITS && largest < WORD_BOUND {
         return polynomial_of_words(ctx, level, dst, integers);
     }
-    ctx.for_each_limb(level, basis, dst, |at, limb| {
-        let modulus = ctx.modulus(at.prime);
+    parallel::for_each_limb(dst, integers.len(), |position, limb| {
+        let prime = ctx.prime_at(level, position);
+        let modulus = ctx.modulus(prime);
         for (word, &integer) in limb.iter_mut().zip(integers) {
             *word = modulus.reduce_i128(integer as i128);
         }
-        ctx.ring.ntt_forward(at.prime, limb);
+        ctx.ring.ntt_forward(prime, limb);
     });
 }
 
@@ -37,7 +37,7 @@ pub(super) fn polynomial<W: Word>(
 /// from it.
 fn polynomial_of_words<W: Word>(ctx: &Context<'_, W>, level: usize, dst: &mut [W], integers: &[f64]) {
     const OFFSET: u64 = 1 << 63;
-    let n = ctx.degree();
+    let n = integers.len();
     let (first, others) = dst.split_at_mut(n);
     for (word, &integer) in first.iter_mut().zip(integers) {
         *word = W::from_u64((integer as i64).cast_unsigned() ^ OFFSET);

@@ -5,9 +5,9 @@ use crate::context::{Basis, Context};
 use cipherloom_ring::{Modulus, Word, limb};
 
 /// dst ← a on one limb.
-type Unary<W> = fn(&Modulus<W>, &mut [W], &[W]);
+pub(super) type Unary<W> = fn(&Modulus<W>, &mut [W], &[W]);
 /// dst ← a, b on one limb.
-type Binary<W> = fn(&Modulus<W>, &mut [W], &[W], &[W]);
+pub(super) type Binary<W> = fn(&Modulus<W>, &mut [W], &[W], &[W]);
 
 /// dst = a + b, over any number of polynomials. Errors add.
 pub fn add<W: Word>(

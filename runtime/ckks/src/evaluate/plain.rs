@@ -1,7 +1,9 @@
 //! Sums and products with what is not encrypted: plaintexts, real scalars and the imaginary unit.
 
-use super::{add_assign, polynomials};
+use super::linear::{Binary, Unary};
+use super::polynomials;
 use crate::CkksError;
+use crate::compact::TILE;
 use crate::context::{Basis, Context, TOGETHER};
 use cipherloom_ring::limb::{self, Start};
 use cipherloom_ring::prime::primitive_root_2n;
@@ -9,10 +11,27 @@ use cipherloom_ring::{Modulus, Word};
 
 /// A scalar times its scale stays below this, so that it is exact in 128-bit arithmetic.
 const SCALAR_BOUND: f64 = (1u128 << 120) as f64;
-/// Terms of a sum that are taken together: more than the kernels collect before they reduce would bring nothing.
-const SUMMED: usize = 47;
-/// Columns of several sums that are made in turn: both polynomials of many ciphertexts stay in the second-level cache.
-const TILE: usize = 512;
+/// Terms of a sum that are taken together: the kernels reduce once for as many, and a compact plaintext of each is widened
+/// on the stack.
+const SUMMED: usize = if cfg!(target_pointer_width = "64") { 32 } else { 4 };
+
+/// dst = the plaintext as a ciphertext of degree 1: c_0 = plaintext, c_1 = 0.
+pub fn trivial<W: Word>(
+    ctx: &Context<'_, W>,
+    level: usize,
+    dst: &mut [W],
+    plaintext: &[W],
+) -> Result<(), CkksError> {
+    let plaintext = ctx.plaintext(plaintext, level, Basis::Q)?;
+    ctx.check("destination", dst, level, Basis::Q, 2)?;
+    ctx.for_each_limb(level, Basis::Q, dst, |at, dst| match at.polynomial {
+        0 => plaintext.for_each_part(at.position, |columns, plaintext| {
+            dst[columns].copy_from_slice(plaintext);
+        }),
+        _ => dst.fill(W::ZERO),
+    });
+    Ok(())
+}
 
 /// Adds a plaintext of the same scale to a ciphertext of any degree (only c_0 changes): `a` is c_0 or the whole
 /// ciphertext, basis q.
@@ -22,8 +41,31 @@ pub fn add_plain_assign<W: Word>(
     a: &mut [W],
     plaintext: &[W],
 ) -> Result<(), CkksError> {
-    let c0 = first_polynomial(ctx, level, a)?;
-    add_assign(ctx, level, 1, Basis::Q, c0, plaintext)
+    with_plain_assign(
+        ctx,
+        level,
+        Basis::Q,
+        first_polynomial(ctx, level, a)?,
+        plaintext,
+        limb::add_assign,
+    )
+}
+
+/// As [`add_plain_assign`]: subtracts.
+pub fn sub_plain_assign<W: Word>(
+    ctx: &Context<'_, W>,
+    level: usize,
+    a: &mut [W],
+    plaintext: &[W],
+) -> Result<(), CkksError> {
+    with_plain_assign(
+        ctx,
+        level,
+        Basis::Q,
+        first_polynomial(ctx, level, a)?,
+        plaintext,
+        limb::sub_assign,
+    )
 }
 
 /// dst = a · plaintext. The error is multiplied: variance N·E(m_j²)·V for an error of variance V and plaintext
@@ -37,19 +79,7 @@ pub fn mul_plain<W: Word>(
     a: &[W],
     plaintext: &[W],
 ) -> Result<(), CkksError> {
-    let polynomials = polynomials(degree)?;
-    ctx.check("plaintext", plaintext, level, basis, 1)?;
-    ctx.check("destination", dst, level, basis, polynomials)?;
-    ctx.check("operand", a, level, basis, polynomials)?;
-    ctx.for_each_limb(level, basis, dst, |at, dst| {
-        limb::mul(
-            ctx.modulus(at.prime),
-            dst,
-            ctx.limb(a, at.index),
-            ctx.limb(plaintext, at.position),
-        );
-    });
-    Ok(())
+    with_plain(ctx, level, degree, basis, dst, a, plaintext, limb::mul)
 }
 
 /// a = a · plaintext; the error is that of [`mul_plain`].
@@ -61,13 +91,8 @@ pub fn mul_plain_assign<W: Word>(
     a: &mut [W],
     plaintext: &[W],
 ) -> Result<(), CkksError> {
-    let polynomials = polynomials(degree)?;
-    ctx.check("plaintext", plaintext, level, basis, 1)?;
-    ctx.check("operand", a, level, basis, polynomials)?;
-    ctx.for_each_limb(level, basis, a, |at, a| {
-        limb::mul_assign(ctx.modulus(at.prime), a, ctx.limb(plaintext, at.position));
-    });
-    Ok(())
+    ctx.check("operand", a, level, basis, polynomials(degree)?)?;
+    with_plain_assign(ctx, level, basis, a, plaintext, limb::mul_assign)
 }
 
 /// dst += a · plaintext; the error is that of [`mul_plain`].
@@ -80,13 +105,48 @@ pub fn mul_plain_acc<W: Word>(
     a: &[W],
     plaintext: &[W],
 ) -> Result<(), CkksError> {
+    with_plain(ctx, level, degree, basis, dst, a, plaintext, limb::mul_add_assign)
+}
+
+/// dst ← a, plaintext on every limb of a ciphertext.
+fn with_plain<W: Word>(
+    ctx: &Context<'_, W>,
+    level: usize,
+    degree: usize,
+    basis: Basis,
+    dst: &mut [W],
+    a: &[W],
+    plaintext: &[W],
+    on_limb: Binary<W>,
+) -> Result<(), CkksError> {
     let polynomials = polynomials(degree)?;
-    ctx.check("plaintext", plaintext, level, basis, 1)?;
+    let plaintext = ctx.plaintext(plaintext, level, basis)?;
     ctx.check("destination", dst, level, basis, polynomials)?;
     ctx.check("operand", a, level, basis, polynomials)?;
     ctx.for_each_limb(level, basis, dst, |at, dst| {
-        let (a, plaintext) = (ctx.limb(a, at.index), ctx.limb(plaintext, at.position));
-        limb::mul_add_assign(ctx.modulus(at.prime), dst, a, plaintext);
+        let (modulus, a) = (ctx.modulus(at.prime), ctx.limb(a, at.index));
+        plaintext.for_each_part(at.position, |columns, plaintext| {
+            on_limb(modulus, &mut dst[columns.clone()], &a[columns], plaintext);
+        });
+    });
+    Ok(())
+}
+
+/// a ← plaintext on every limb of so many polynomials.
+fn with_plain_assign<W: Word>(
+    ctx: &Context<'_, W>,
+    level: usize,
+    basis: Basis,
+    a: &mut [W],
+    plaintext: &[W],
+    on_limb: Unary<W>,
+) -> Result<(), CkksError> {
+    let plaintext = ctx.plaintext(plaintext, level, basis)?;
+    ctx.for_each_limb(level, basis, a, |at, a| {
+        let modulus = ctx.modulus(at.prime);
+        plaintext.for_each_part(at.position, |columns, plaintext| {
+            on_limb(modulus, &mut a[columns], plaintext);
+        });
     });
     Ok(())
 }
@@ -126,7 +186,7 @@ pub fn mul_plain_sums<W: Word>(
         ctx.check("destination", dst, level, basis, 2)?;
         for (ciphertext, plaintext) in *terms {
             ctx.check("operand", ciphertext, level, basis, 2)?;
-            ctx.check("plaintext", plaintext, level, basis, 1)?;
+            ctx.plaintext(plaintext, level, basis)?;
         }
         if *init && terms.is_empty() {
             dst.fill(W::ZERO);
@@ -138,6 +198,7 @@ pub fn mul_plain_sums<W: Word>(
         let mut values: heapless::Vec<_, TOGETHER> = sums.iter_mut().map(|sum| &mut *sum.dst).collect();
         ctx.for_each_limb_together(level, basis, &mut values, |at, values| {
             let (mut sum0, mut sum1) = ([W::ZERO; TILE], [W::ZERO; TILE]);
+            let mut rows = heapless::Vec::<[W; TILE], SUMMED>::new();
             for start in (0..n).step_by(TILE) {
                 let columns = start..n.min(start + TILE);
                 for ([dst0, dst1], &(init, terms)) in values.iter_mut().zip(&sources) {
@@ -149,11 +210,20 @@ pub fn mul_plain_sums<W: Word>(
                     }
                     let mut start = if init { Start::Zero } else { Start::Destination };
                     for terms in terms.chunks(SUMMED) {
-                        let factors = terms.iter().map(|&(ciphertext, plaintext)| {
-                            let part = |value, index| &ctx.limb(value, index)[columns.clone()];
-                            let limb = |polynomial| part(ciphertext, polynomial * limbs + at.position);
-                            (part(plaintext, at.position), [limb(0), limb(1)])
-                        });
+                        while rows.len() < terms.len() && rows.push([W::ZERO; TILE]).is_ok() {}
+                        let factors = terms
+                            .iter()
+                            .zip(&mut rows)
+                            .map(|(&(ciphertext, plaintext), row)| {
+                                let limb = |polynomial| {
+                                    &ctx.limb(ciphertext, polynomial * limbs + at.position)[columns.clone()]
+                                };
+                                let plaintext = ctx.plaintext_of(plaintext, limbs);
+                                (
+                                    plaintext.columns(at.position, columns.clone(), row),
+                                    [limb(0), limb(1)],
+                                )
+                            });
                         let factors: heapless::Vec<_, SUMMED> = factors.collect();
                         let sum = [&mut *sum0, &mut *sum1];
                         limb::inner_product_2(ctx.modulus(at.prime), sum, &factors, [start; 2]);

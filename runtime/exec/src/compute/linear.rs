@@ -13,17 +13,17 @@ impl<W: Word, K: Keys<W>> Machine<'_, W, K> {
     pub(super) fn encode(&mut self, instruction: Instruction) -> Result<(), Fault> {
         let Instruction { level, dst, a, .. } = instruction;
         let basis = basis(instruction);
-        let range = self.value(dst, usize::from(level), 0, basis)?;
+        let range = self.plaintext_at(dst, instruction)?;
         if let Some(encoded) = self.keys.constant(a as usize, level, instruction.basis()) {
-            let dst = self.buffers.get_mut(range.clone()).ok_or(Fault::Bounds)?;
-            if encoded.len() != dst.len() {
+            let to = self.buffers.get_mut(range.clone()).ok_or(Fault::Bounds)?;
+            if encoded.len() != to.len() {
                 return Err(Fault::Bounds);
             }
-            parallel::copy(dst, encoded);
-            return self.check_reduced(range, usize::from(level), basis);
+            parallel::copy(to, encoded);
+            return self.check_plaintext(range, instruction);
         }
         let constant = self.plan.constant(a as usize).ok_or(Fault::Missing("constant"))?;
-        let slots = self.context.parameters.slots();
+        let slots = self.context.parameters.slots() >> instruction.compact();
         let values = self.slots.get_mut(..2 * slots).ok_or(Fault::Bounds)?;
         let (re, im) = values.split_at_mut(slots);
         constant.fill(re, im);
@@ -37,12 +37,9 @@ impl<W: Word, K: Keys<W>> Machine<'_, W, K> {
     pub(super) fn trivial(&mut self, instruction: Instruction) -> Result<(), Fault> {
         let level = usize::from(instruction.level);
         let to = self.value(instruction.dst, level, 1, Basis::Q)?;
-        let plaintext = self.operand(instruction.a, level, 0, Basis::Q)?;
+        let plaintext = self.plaintext_operand(instruction.a, instruction)?;
         let (dst, sources) = take(self.buffers, to)?;
-        let plaintext = sources.get(plaintext)?;
-        let (c0, c1) = dst.split_at_mut_checked(plaintext.len()).ok_or(Fault::Bounds)?;
-        parallel::copy(c0, plaintext);
-        c1.fill(W::ZERO);
+        evaluate::trivial(self.context, level, dst, sources.get(plaintext)?)?;
         Ok(())
     }
 
@@ -83,7 +80,7 @@ impl<W: Word, K: Keys<W>> Machine<'_, W, K> {
             false => self.value(instruction.dst, level, degree, basis)?,
         };
         let a = self.operand(instruction.a, level, degree, basis)?;
-        let plaintext = self.operand(instruction.b, level, 0, basis)?;
+        let plaintext = self.plaintext_operand(instruction.b, instruction)?;
         let in_place = to == a;
         let (dst, sources) = take(self.buffers, to)?;
         let plaintext = sources.get(plaintext)?;
@@ -103,10 +100,9 @@ impl<W: Word, K: Keys<W>> Machine<'_, W, K> {
             }
             op => {
                 copy_unless(in_place, dst, &sources, a)?;
-                let c0 = dst.get_mut(..plaintext.len()).ok_or(Fault::Bounds)?;
                 match op {
-                    Op::AddPlain => evaluate::add_assign(context, level, 1, basis, c0, plaintext)?,
-                    _ => evaluate::sub_assign(context, level, 1, basis, c0, plaintext)?,
+                    Op::AddPlain => evaluate::add_plain_assign(context, level, dst, plaintext)?,
+                    _ => evaluate::sub_plain_assign(context, level, dst, plaintext)?,
                 }
             }
         }

@@ -147,7 +147,7 @@ impl<'a, W: Word, K: Keys<W>> Machine<'a, W, K> {
         for (a, b) in operands.take(usize::from(instruction.terms())) {
             let term = (
                 self.operand(a, level, 1, basis)?,
-                self.operand(b, level, 0, basis)?,
+                self.plaintext_operand(b, instruction)?,
             );
             terms.push(term).map_err(|_| Fault::Bounds)?;
         }

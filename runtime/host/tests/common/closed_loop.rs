@@ -48,7 +48,7 @@ pub fn plan_data(name: &str, at_the_end: bool) -> PlanData {
         buffer(words.ciphertext(1, 1, Basis::Q)),
         buffer(words.ciphertext(TOP, 1, Basis::Q)),
     );
-    let plains = [(); 3].map(|()| buffer(words.plaintext(TOP, Basis::Qp)))[0];
+    let plains = [(); 3].map(|()| buffer(words.plaintext(TOP, Basis::Qp, 0)))[0];
     let lifted = [(); 3].map(|()| buffer(words.ciphertext(TOP, 1, Basis::Qp)))[0];
     let sum = buffer(words.ciphertext(TOP, 1, Basis::Qp));
     let y = buffer(words.ciphertext(3, 1, Basis::Q));

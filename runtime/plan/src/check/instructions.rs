@@ -3,7 +3,7 @@
 use crate::error::{Field, PlanError};
 use crate::format::Section;
 use crate::instruction::Instruction;
-use crate::model::MAX_LOOP_DEPTH;
+use crate::model::{MAX_LOOP_DEPTH, MIN_COMPACT_WORDS};
 use crate::op::{Aux, Dst, MAX_SUM_TERMS, Op, Operand, aux_count};
 use crate::view::Plan;
 
@@ -77,6 +77,10 @@ impl Plan<'_> {
                 }
             }
             Aux::Tile => {}
+        }
+        let compact = instruction.compact();
+        if compact > 0 && 1_u32 << self.parameters.log_n >> compact < MIN_COMPACT_WORDS {
+            return Err(PlanError::Compact { instruction: at });
         }
         match signature.dst {
             Dst::None => unused(dst, Field::Dst)?,

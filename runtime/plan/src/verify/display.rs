@@ -118,6 +118,24 @@ impl fmt::Display for Fault {
                 basis_name(found),
                 basis_name(expected)
             ),
+            Fault::Compact {
+                buffer,
+                expected,
+                found,
+            } => write!(
+                f,
+                "a word in buffer {buffer} stands for {}, not for {}",
+                1_u64 << found,
+                1_u64 << expected
+            ),
+            Fault::Period {
+                constant,
+                period,
+                encoded,
+            } => write!(
+                f,
+                "constant {constant} repeats after {period} slots, it is encoded as if after {encoded}"
+            ),
             Fault::Level {
                 buffer,
                 expected,

@@ -131,6 +131,24 @@ pub enum Fault {
         /// What the buffer holds.
         found: Basis,
     },
+    /// A plaintext is more or less compact than the instruction says.
+    Compact {
+        /// Which buffer.
+        buffer: u32,
+        /// log2 of what one word stands for by the instruction.
+        expected: u8,
+        /// log2 of what one word stands for in the buffer.
+        found: u8,
+    },
+    /// A constant is encoded as if it repeated sooner than it does.
+    Period {
+        /// Which constant.
+        constant: u32,
+        /// The slots after which it repeats.
+        period: u32,
+        /// The slots that the plaintext holds.
+        encoded: u32,
+    },
     /// A value is at another level than the instruction says.
     Level {
         /// Which buffer.

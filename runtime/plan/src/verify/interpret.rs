@@ -181,7 +181,8 @@ impl<'c, 'p> Interpreter<'c, 'p> {
             b,
         } = *instruction;
         let basis = instruction.basis();
-        let plaintext = Form::Plaintext(basis);
+        let compact = instruction.compact();
+        let plaintext = Form::Plaintext { basis, compact };
         let linear = Form::Ciphertext {
             degree: instruction.degree(),
             basis,
@@ -242,8 +243,18 @@ impl<'c, 'p> Interpreter<'c, 'p> {
                 return Ok(None);
             }
             Op::Encode => {
+                // Parsing checks that the constant exists.
                 let constant = self.plan.constant(a as usize);
-                (plaintext, constant.map_or(0.0, |constant| constant.scale()))
+                let (scale, period) = constant.map_or((0.0, 1), |it| (it.scale(), it.period()));
+                let encoded = self.plan.parameters().slots() >> compact;
+                if period > encoded {
+                    return Err(Fault::Period {
+                        constant: a,
+                        period,
+                        encoded,
+                    });
+                }
+                (plaintext, scale)
             }
             Op::Trivial => (FRESH, self.take(a, plaintext, level)?),
             Op::Add | Op::Sub => (linear, self.take_equal((a, linear), (b, linear), level)?),

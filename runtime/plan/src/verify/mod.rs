@@ -10,8 +10,8 @@
 //! - **Buffers.** An instruction reads only what was written. Writing a buffer makes every other buffer that overlaps it in
 //!   the arena undefined, `mod_down` makes its source undefined, and a value fits into its buffer. A destination overlaps no
 //!   source, except that it may be exactly source `a` where the instruction table says so.
-//! - **Values.** Form (plaintext, ciphertext, decomposed), degree, basis and level of every source are what the instruction
-//!   says. Scales that are added agree within [`SCALE_TOLERANCE`]; every scale is above 2^-64 and below half of Q_level.
+//! - **Values.** Form (plaintext and how compact, ciphertext, decomposed), degree, basis and level of every source are what
+//!   the instruction says. A constant repeats at least as often as its plaintext is compact. Scales that are added agree within [`SCALE_TOLERANCE`]; every scale is above 2^-64 and below half of Q_level.
 //! - **Secrets.** `switch_secret` takes a ciphertext from the main to the ephemeral secret or back, as its key says, and
 //!   `mod_raise` takes and makes one under the ephemeral secret; everything else takes only what is under the main secret.
 //! - **Keys.** Of the right kind, and made for at least the level of use; special primes exist.

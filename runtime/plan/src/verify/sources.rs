@@ -126,7 +126,27 @@ impl Interpreter<'_, '_> {
 fn check_form(buffer: u32, expected: Form, found: Form) -> Result<(), Fault> {
     match (expected, found) {
         (Form::Decomposed, Form::Decomposed) => Ok(()),
-        (Form::Plaintext(expected), Form::Plaintext(found)) => check_basis(buffer, expected, found),
+        (
+            Form::Plaintext {
+                basis,
+                compact: expected,
+            },
+            Form::Plaintext {
+                basis: found_basis,
+                compact: found,
+            },
+        ) => {
+            check_basis(buffer, basis, found_basis)?;
+            if expected == found {
+                Ok(())
+            } else {
+                Err(Fault::Compact {
+                    buffer,
+                    expected,
+                    found,
+                })
+            }
+        }
         (
             Form::Ciphertext {
                 degree: expected,

@@ -10,7 +10,12 @@ use crate::words::WordCounts;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     /// One polynomial that is known to everyone.
-    Plaintext(Basis),
+    Plaintext {
+        /// Its basis.
+        basis: Basis,
+        /// log2 of how many equal words in a row one word stands for.
+        compact: u8,
+    },
     /// degree + 1 polynomials.
     Ciphertext {
         /// 1 or 2.
@@ -25,16 +30,21 @@ pub enum Form {
 impl fmt::Display for Form {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (name, basis) = match *self {
-            Form::Plaintext(basis) => ("plaintext", basis),
+            Form::Plaintext { basis, compact: 0 } => ("plaintext", basis),
+            Form::Plaintext { basis, .. } => ("compact plaintext", basis),
             Form::Ciphertext { degree: 1, basis } => ("ciphertext", basis),
             Form::Ciphertext { basis, .. } => ("ciphertext of degree 2", basis),
             Form::Decomposed => ("decomposed ciphertext", Basis::Q),
         };
         f.write_str(name)?;
         if basis == Basis::Qp {
-            f.write_str(" in basis qp")
-        } else {
-            Ok(())
+            f.write_str(" in basis qp")?;
+        }
+        match *self {
+            Form::Plaintext { compact, .. } if compact > 0 => {
+                write!(f, " (one word for {})", 1_u64 << compact)
+            }
+            _ => Ok(()),
         }
     }
 }
@@ -56,7 +66,7 @@ impl Value {
     /// The words that it takes.
     pub fn words(&self, words: &WordCounts) -> u64 {
         match self.form {
-            Form::Plaintext(basis) => words.plaintext(self.level, basis),
+            Form::Plaintext { basis, compact } => words.plaintext(self.level, basis, compact),
             Form::Ciphertext { degree, basis } => words.ciphertext(self.level, degree, basis),
             Form::Decomposed => words.decomposed(self.level),
         }

@@ -129,7 +129,7 @@ pub fn plan() -> PlanData {
     place(words.ciphertext(3, 1, Basis::Q)); // LINEAR
     place(words.ciphertext(2, 1, Basis::Q)); // RESCALED
     place(words.decomposed(2)); // DIGITS
-    place(words.plaintext(2, Basis::Q)); // MASK
+    place(words.plaintext(2, Basis::Q, 0)); // MASK
     place(words.ciphertext(3, 1, Basis::Q)); // V
     place(words.ciphertext(2, 1, Basis::Qp)); // ACCUMULATOR, moved below
     place(words.ciphertext(2, 1, Basis::Q)); // SUM

@@ -38,6 +38,9 @@ pub mod buffer {
     pub const OUT: u32 = 12;
 }
 
+/// Of 512 slots, the diagonals repeat after 32.
+pub const COMPACT: u8 = 4;
+
 pub fn plan() -> PlanData {
     use buffer::*;
     let words = WordCounts::new(10, 2, 2);
@@ -49,8 +52,8 @@ pub fn plan() -> PlanData {
         words.ciphertext(3, 1, Basis::Q),
         level_3(2),
         level_3(2),
-        level_3(1),
-        level_3(1),
+        words.plaintext(3, Basis::Qp, COMPACT),
+        words.plaintext(3, Basis::Qp, COMPACT),
         level_3(2),
         words.ciphertext(2, 1, Basis::Q),
         words.ciphertext(2, 2, Basis::Q),
@@ -104,8 +107,8 @@ pub fn plan() -> PlanData {
         buffers,
         instructions: vec![
             op(Op::Input, 0, 0, X, 0, 0),
-            op(Op::Encode, 3, AUX_QP, DIAGONAL, 0, 0),
-            op(Op::Encode, 3, AUX_QP, DIAGONAL + 1, 1, 0),
+            op(Op::Encode, 3, aux_compact(AUX_QP, COMPACT), DIAGONAL, 0, 0),
+            op(Op::Encode, 3, aux_compact(AUX_QP, COMPACT), DIAGONAL + 1, 1, 0),
             op(Op::Drop, 0, 0, OUT, X, 0),
             op(Op::Loop, 0, 0, 0, 5, 0),
             op(Op::SwitchSecret, 0, 0, EPHEMERAL, X, 1),
@@ -117,7 +120,7 @@ pub fn plan() -> PlanData {
             op(
                 Op::MulPlainSum,
                 3,
-                aux_sum(AUX_QP | AUX_INIT, 2),
+                aux_sum(aux_compact(AUX_QP | AUX_INIT, COMPACT), 2),
                 SUM,
                 LIFTED,
                 DIAGONAL,

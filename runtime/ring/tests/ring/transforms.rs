@@ -1,5 +1,5 @@
 use cipherloom_ring::prime::primitive_root_2n;
-use cipherloom_ring::{Ring, RingError, Word, limb};
+use cipherloom_ring::{MAX_LOG_DEGREE, MIN_LOG_COMPACT, Ring, RingError, Word, limb};
 use proptest::prelude::*;
 
 use crate::{bit_reverse, largest_primes, residues, ring, rng};
@@ -51,6 +51,40 @@ fn check_monomial<W: Word>(log_n: u32, prime: u64, k: usize) {
     for (j, &value) in a.iter().enumerate() {
         let exponent = k * (2 * bit_reverse(j, log_n) + 1) % powers.len();
         assert_eq!(value, powers[exponent], "X^{k} at {j}");
+    }
+}
+
+/// A polynomial in X^(N/n) has the values of its n coefficients' transform, each N/n times in a row.
+fn check_compact<W: Word>(log_n: u32, prime: u64) {
+    let ring = ring::<W>(log_n, &[prime]);
+    for log_words in MIN_LOG_COMPACT..=log_n {
+        let step = 1 << (log_n - log_words);
+        let mut compact = residues(ring.modulus(0), 1 << log_words, &mut rng(u64::from(log_words)));
+        let mut whole = vec![W::ZERO; ring.degree()];
+        for (to, &from) in whole.iter_mut().step_by(step).zip(&compact) {
+            *to = from;
+        }
+        ring.ntt_forward(0, &mut whole);
+        ring.ntt_forward(0, &mut compact);
+        let values = whole
+            .iter()
+            .enumerate()
+            .map(|(k, &value)| (value, compact[k / step]));
+        assert!(
+            values.into_iter().all(|(whole, compact)| whole == compact),
+            "2^{log_words} of 2^{log_n}"
+        );
+    }
+}
+
+#[test]
+fn compact_transforms_are_parts_of_whole_ones() {
+    for log_n in MIN_LOG_COMPACT..=MAX_LOG_DEGREE {
+        check_compact::<u32>(log_n, largest_primes(log_n, u32::MAX_PRIME_BITS, 1)[0]);
+        // For the portable backend, and for vectors.
+        for bits in [u64::MAX_PRIME_BITS, 49] {
+            check_compact::<u64>(log_n, largest_primes(log_n, bits, 1)[0]);
+        }
     }
 }
 
