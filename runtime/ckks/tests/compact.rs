@@ -175,7 +175,7 @@ fn lengths_that_no_plaintext_has_are_refused() {
         let result = evaluate::add_plain_assign(&kit.ctx, LEVEL, &mut a, &vec![0; words]);
         assert_eq!(result, Err(refused(words)), "{words} words");
     }
-    let mut encode = |values: usize, words: usize| {
+    let encode = |values: usize, words: usize| {
         let mut values = vec![0.0; values];
         let dst = &mut vec![0; words];
         kit.encoder
