@@ -2,6 +2,8 @@
 
 #![allow(unsafe_code)]
 
+mod packed;
+
 use core::arch::x86_64::*;
 
 use super::double::{LANES, Quad, basis, ntt, pointwise};
@@ -58,9 +60,20 @@ pub(super) static KERNELS: Kernels<u64> = Kernels {
     inner_product_2: entry!(pointwise::inner_product_2(
         m: M<'_>, dst: [LimbMut<'_>; 2], terms: &[Term2<'_, u64>], start: [Start<'_, u64>; 2]
     )),
-    inner_product_2_packed: entry!(pointwise::inner_product_2_packed(
-        m: M<'_>, first: usize, dst: [LimbMut<'_>; 2], terms: &[Term2<'_, u64>], start: [Start<'_, u64>; 2]
-    )),
+    inner_product_2_packed: |m, first, dst, terms, start| {
+        // SAFETY: the table that holds this entry is handed out only where the processor has the feature.
+        let unpack =
+            |packed: &[_], bits, first, dst: &mut [_]| unsafe { packed::unpack(packed, bits, first, dst) };
+        portable::pointwise::inner_product_2_packed_with(
+            unpack,
+            KERNELS.inner_product_2,
+            m,
+            first,
+            dst,
+            terms,
+            start,
+        );
+    },
     prefetch,
     stream: |dst, a| {
         // SAFETY: the table that holds this entry is handed out only where the processor has the feature.

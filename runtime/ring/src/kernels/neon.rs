@@ -6,6 +6,7 @@ use core::arch::aarch64::*;
 
 use super::double::{LANES, Quad, basis, ntt, pointwise};
 use super::{Kernels, portable};
+use crate::pack::unpack_words;
 
 /// The table of this backend; for moduli below 2^[`MAX_BITS`](super::double::MAX_BITS) and degrees from
 /// [`MIN_VECTOR_LOG_DEGREE`](super::MIN_VECTOR_LOG_DEGREE) on.
@@ -28,7 +29,17 @@ pub(super) static KERNELS: Kernels<u64> = Kernels {
     sub_from_mul_scalar_assign: pointwise::sub_from_mul_scalar_assign::<Registers>,
     inner_product: pointwise::inner_product::<Registers>,
     inner_product_2: pointwise::inner_product_2::<Registers>,
-    inner_product_2_packed: pointwise::inner_product_2_packed::<Registers>,
+    inner_product_2_packed: |m, first, dst, terms, start| {
+        portable::pointwise::inner_product_2_packed_with(
+            unpack_words,
+            KERNELS.inner_product_2,
+            m,
+            first,
+            dst,
+            terms,
+            start,
+        );
+    },
     combine: basis::combine::<Registers>,
     ..portable::kernels()
 };

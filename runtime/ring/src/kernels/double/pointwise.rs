@@ -214,17 +214,6 @@ pub(in crate::kernels) fn inner_product_2<V: Quad>(
     portable::inner_product_2_with(mul_scalar::<V>, inner_product::<V>, m, dst, terms, start);
 }
 
-#[inline(always)]
-pub(in crate::kernels) fn inner_product_2_packed<V: Quad>(
-    m: &Modulus<u64>,
-    first: usize,
-    dst: [&mut [u64]; 2],
-    terms: &[Term2<'_, u64>],
-    start: [Start<'_, u64>; 2],
-) {
-    portable::inner_product_2_packed_with(inner_product_2::<V>, m, first, dst, terms, start);
-}
-
 /// The columns `start`… of [`inner_product`], as many as `dst` has, with their sums in registers.
 #[inline(always)]
 fn inner_product_block<V: Quad, const VECTORS: usize>(

@@ -1,7 +1,7 @@
 //! Coefficient-wise arithmetic on one limb.
 
 use super::LANES;
-use crate::kernels::{Start, Term, Term2};
+use crate::kernels::{InnerProduct2, Start, Term, Term2};
 use crate::pack::unpack_words;
 use crate::{Modulus, Word};
 
@@ -184,13 +184,13 @@ pub(in crate::kernels) fn inner_product_2_packed<W: Word>(
     terms: &[Term2<'_, W>],
     start: [Start<'_, W>; 2],
 ) {
-    inner_product_2_packed_with(inner_product_2, m, first, dst, terms, start);
+    inner_product_2_packed_with(unpack_words, inner_product_2, m, first, dst, terms, start);
 }
 
-/// Inner products with packed limbs from those with others of a backend.
-#[inline(always)]
+/// Inner products with packed limbs from what a backend has to unpack some, as [`unpack_words`], and its entry for others.
 pub(in crate::kernels) fn inner_product_2_packed_with<W: Word>(
-    inner_product_2: impl Fn(&Modulus<W>, [&mut [W]; 2], &[Term2<'_, W>], [Start<'_, W>; 2]),
+    unpack: fn(&[W], u32, usize, &mut [W]),
+    inner_product_2: InnerProduct2<W>,
     m: &Modulus<W>,
     first: usize,
     [dst0, dst1]: [&mut [W]; 2],
@@ -212,7 +212,7 @@ pub(in crate::kernels) fn inner_product_2_packed_with<W: Word>(
         loop {
             for (space, (_, packed)) in space.iter_mut().zip(group) {
                 for (space, packed) in space.iter_mut().zip(packed) {
-                    unpack_words(
+                    unpack(
                         packed,
                         m.bits(),
                         first + tile * UNPACKED_COLUMNS,
