@@ -86,6 +86,30 @@ fn stacks_make_softmax_cheaper() {
     assert!(best > 4.0, "{best}");
 }
 
+/// What is summed along the place that its blocks are stacked in comes out at their indices, and no block is turned to its own.
+#[test]
+fn sums_come_out_where_blocks_are_stacked() {
+    let text = "graph rows {
+        input x: secret [64, 16] in [-1, 1];
+        input w: secret [2, 16] in [-1, 1];
+        reveal p = sigmoid(x @ transpose(w), range: 16);
+    }";
+    let graph = graph_with(text, 1, false);
+    let axes = Axes::unify(&graph).expect("axes");
+    let turns = |packed: &Graph| {
+        let ops = packed.walk().into_iter().map(|op| packed.op(op));
+        ops.filter(|op| op.opcode == crate::ir::Opcode::SlotSumRotations && op.ints("by").len() == 1)
+            .count()
+    };
+    let frames = layout::frames(&graph, &axes, 256);
+    let stacked: Vec<Frame> = frames.into_iter().filter(|frame| frame.stacked).collect();
+    assert!(!stacked.is_empty());
+    for frame in stacked {
+        let packed = layout::run(&graph, &axes, &frame, RADIX).expect("laid out").graph;
+        assert_eq!(turns(&packed), 0, "{}", frame.describe(&axes));
+    }
+}
+
 /// Of two blocks in a tile the products with the tile are one, and there are half as many tiles to encrypt.
 #[test]
 fn pairs_halve_products_of_matrices() {
