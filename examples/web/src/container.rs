@@ -1,6 +1,6 @@
 //! The files that the key holder and the server exchange, as bytes: `runtime/host/FORMATS.md`.
 
-use cipherloom_runtime::ckks::{Context, Parameters};
+use cipherloom_runtime::ckks::Context;
 use cipherloom_runtime::plan::Plan;
 use cipherloom_runtime::ring::pack::{pack, packed_bytes, unpack};
 

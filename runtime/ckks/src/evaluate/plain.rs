@@ -41,14 +41,8 @@ pub fn add_plain_assign<W: Word>(
     a: &mut [W],
     plaintext: &[W],
 ) -> Result<(), CkksError> {
-    with_plain_assign(
-        ctx,
-        level,
-        Basis::Q,
-        first_polynomial(ctx, level, a)?,
-        plaintext,
-        limb::add_assign,
-    )
+    let c0 = first_polynomial(ctx, level, a)?;
+    with_plain_assign(ctx, level, Basis::Q, c0, plaintext, limb::add_assign)
 }
 
 /// As [`add_plain_assign`]: subtracts.
@@ -58,14 +52,8 @@ pub fn sub_plain_assign<W: Word>(
     a: &mut [W],
     plaintext: &[W],
 ) -> Result<(), CkksError> {
-    with_plain_assign(
-        ctx,
-        level,
-        Basis::Q,
-        first_polynomial(ctx, level, a)?,
-        plaintext,
-        limb::sub_assign,
-    )
+    let c0 = first_polynomial(ctx, level, a)?;
+    with_plain_assign(ctx, level, Basis::Q, c0, plaintext, limb::sub_assign)
 }
 
 /// dst = a · plaintext. The error is multiplied: variance N·E(m_j²)·V for an error of variance V and plaintext

@@ -17,19 +17,13 @@ pub(super) fn unpack(packed: &[u64], bits: u32, first: usize, dst: &mut [u64]) {
         let pair = |pair: usize| {
             let bit = 2 * pair * bytes % 8;
             let second = bit + bytes;
-            (second / 8, [bit % 8, second % 8])
+            (second / 8, [bit as i64, (second % 8) as i64])
         };
         let (low, high) = (pair(2 * half), pair(2 * half + 1));
         let eight = |from: usize| (0x0706_0504_0302_0100 + 0x0101_0101_0101_0101 * from as u64).cast_signed();
-        let shift = |bits: usize| bits as i64;
         (
             _mm256_setr_epi64x(eight(0), eight(low.0), eight(0), eight(high.0)),
-            _mm256_setr_epi64x(
-                shift(low.1[0]),
-                shift(low.1[1]),
-                shift(high.1[0]),
-                shift(high.1[1]),
-            ),
+            _mm256_setr_epi64x(low.1[0], low.1[1], high.1[0], high.1[1]),
         )
     };
     let places = [places(0), places(1)];
